@@ -1,0 +1,160 @@
+import type { RotatorErrorClass } from './errors.ts';
+
+/** How the old and the new credential overlap at the target. */
+export type Strategy = 'single-user' | 'alternating-users' | 'dual-password' | 'two-keys';
+export const STRATEGIES: readonly Strategy[] = ['single-user', 'alternating-users', 'dual-password', 'two-keys'];
+
+/** Settings of a secret's rotation, from tags (`rekey:…`), the native face or `rekey.yaml`. */
+export interface RotationSettings {
+  readonly strategy: Strategy | 'auto';
+  /** How long the old value stays valid after promotion; milliseconds. Default one hour. */
+  readonly overlap: number;
+  /** Whether a strategy may change the username that applications see. */
+  readonly usernameMayChange: boolean;
+  /** `host:port` of a pooler that must accept the new credential before promotion; null for none. */
+  readonly via: string | null;
+  /** End sessions of the retired credential when it is revoked. */
+  readonly endSessions: boolean;
+}
+
+export const DEFAULT_ROTATION_SETTINGS: RotationSettings = {
+  strategy: 'auto',
+  overlap: 3_600_000,
+  usernameMayChange: false,
+  via: null,
+  endSessions: false,
+};
+
+/** When a secret is rotated. `days` and `expression` are AWS's forms; `every` (milliseconds) is native only. */
+export type RotationRule =
+  | { readonly kind: 'days'; readonly days: number; readonly duration: string | null }
+  | { readonly kind: 'expression'; readonly expression: string; readonly duration: string | null }
+  | { readonly kind: 'every'; readonly every: number }
+  | { readonly kind: 'manual' };
+
+/** Rotation as configured on a secret, and where it stands. */
+export interface SecretRotation {
+  readonly enabled: boolean;
+  /** ARN or bare name of the rotation function, as given. */
+  readonly functionArn: string | null;
+  readonly rule: RotationRule;
+  readonly settings: RotationSettings;
+  /** Number of the last rotation begun; grows by one each time and is the fence at the target. */
+  readonly number: number;
+  readonly lastRotatedAt: number | null;
+  /** When the engine means to begin (inside the window, spread); null while nothing is scheduled. */
+  readonly plannedAt: number | null;
+  /** Last moment of the window; later than this is overdue. */
+  readonly deadlineAt: number | null;
+  /** The rotation at work, and the one that waits for its overlap to end. */
+  readonly activeRotationId: string | null;
+  readonly queuedRotationId: string | null;
+}
+
+/** Why a rotation was begun. */
+export type RotationCause = 'schedule' | 'manual' | 'breach' | 'adopt' | 'drift';
+
+/**
+ * The machine: `due → created → set → tested → promoted → retiring → done`; sideways `waiting` is not a state but a
+ * rotation whose `nextAttemptAt` lies ahead; `blocked` needs a person; `rolled-back` and `abandoned` are ends.
+ * A state names what is durably true, never what is being tried: that is {@link RotationRecord.doing}.
+ */
+export type RotationState =
+  | 'due'
+  | 'created'
+  | 'set'
+  | 'tested'
+  | 'promoted'
+  | 'retiring'
+  | 'done'
+  | 'blocked'
+  | 'rolled-back'
+  | 'abandoned';
+
+export type RotationStep = 'create' | 'set' | 'test' | 'finish' | 'revoke';
+
+/** One attempt at one step, kept for history and audit. */
+export interface StepRecord {
+  readonly step: RotationStep;
+  readonly attempt: number;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+  readonly outcome: 'done' | 'failed' | 'unknown';
+  readonly errorClass: RotatorErrorClass | null;
+  /** One sentence; never a value. */
+  readonly reason: string | null;
+  readonly findings: readonly Finding[];
+}
+
+/** Something a rotator noticed: repaired by it, or reported for a person (with the statement that would mend it). */
+export interface Finding {
+  readonly kind: 'repaired' | 'reported';
+  readonly text: string;
+  readonly statement: string | null;
+}
+
+/** One durable attempt to renew a credential. */
+export interface RotationRecord {
+  readonly id: string;
+  readonly secretId: string;
+  readonly secretName: string;
+  /** Fence at the target: grows with each rotation of the secret. */
+  readonly number: number;
+  readonly cause: RotationCause;
+  readonly askedBy: string;
+  readonly functionArn: string;
+  readonly settings: RotationSettings;
+  readonly state: RotationState;
+  /** The step being tried, recorded before it is tried: after a crash its outcome is in doubt. */
+  readonly doing: { readonly step: RotationStep; readonly startedAt: number } | null;
+  /** Failed attempts since the last state change. */
+  readonly attempts: number;
+  /** When to go on; null when ended or blocked. */
+  readonly nextAttemptAt: number | null;
+  /** Why it waits or is blocked, with the next action; null while it runs. */
+  readonly waitingFor: string | null;
+  readonly lastErrorClass: RotatorErrorClass | null;
+  readonly lastError: string | null;
+  /** The version being made (pending). */
+  readonly versionId: string;
+  /** What was current when the rotation began; null for a secret without a value. */
+  readonly previousVersionId: string | null;
+  /** Strategy as resolved at the first step; null before, and for functions that do not say. */
+  readonly strategy: Strategy | null;
+  readonly createdAt: number;
+  readonly startedAt: number | null;
+  readonly setStartedAt: number | null;
+  readonly promotedAt: number | null;
+  readonly endedAt: number | null;
+  /** Single-user: milliseconds between the target's change and the promotion, during which current was refused. */
+  readonly switchWindow: number | null;
+  /** When the old value is retired; set at promotion. */
+  readonly retireAt: number | null;
+  /** When the target was seen to refuse the old value; the proof of promise 4. */
+  readonly oldRefusedAt: number | null;
+  readonly steps: readonly StepRecord[];
+}
+
+/**
+ * Resolves `auto`: the best declared strategy that does not change what applications hard-code.
+ * A strategy named explicitly is taken at its word; the rotator refuses it if it cannot.
+ */
+export function chooseStrategy(
+  settings: RotationSettings,
+  declared: readonly Strategy[],
+  hasAdminCredential: boolean,
+): { readonly strategy: Strategy; readonly why: string } {
+  if (settings.strategy !== 'auto') return { strategy: settings.strategy, why: 'named explicitly' };
+  if (declared.includes('dual-password'))
+    return { strategy: 'dual-password', why: 'the target keeps two passwords for one user: no outage, no new username' };
+  if (declared.includes('two-keys'))
+    return { strategy: 'two-keys', why: 'the target keeps two keys side by side: no outage' };
+  if (declared.includes('alternating-users') && settings.usernameMayChange && hasAdminCredential)
+    return { strategy: 'alternating-users', why: 'the username may change and an admin credential is named: no outage' };
+  return {
+    strategy: 'single-user',
+    why: settings.usernameMayChange
+      ? 'no admin credential is named (masterarn)'
+      : 'the username may not change (tag rekey:username-may-change)',
+  };
+}

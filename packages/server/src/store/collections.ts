@@ -1,0 +1,99 @@
+import type { RotationRecord, SecretRecord, SecretValue } from '@rekey/core';
+
+/** Everything rekey keeps, by collection. A new kind of record is a line here and one in {@link INDEXES}. */
+export interface Collections {
+  /** By {@link SecretRecord.id}. */
+  secret: SecretRecord;
+  /** Unique names: by `store.opaque(name)`. */
+  name: { readonly secretId: string };
+  /** By `<secret id>/<version id>`. */
+  value: SecretValue;
+  /** By {@link RotationRecord.id}. */
+  rotation: RotationRecord;
+  /** By `<secret id>/<opaque holder key>`. */
+  holder: HolderRecord;
+  /** By time-ordered id. */
+  outbox: OutboxRecord;
+  /** By opaque target name: what has been proven about a target. */
+  target: TargetRecord;
+  /** Alert conditions that stand, so that each is told once and its end is told too; by opaque key. */
+  alert: AlertRecord;
+  /** Single records by their own name (`audit-head`, `quarantine`, `root`, …). */
+  setting: Readonly<Record<string, unknown>>;
+}
+export type CollectionName = keyof Collections;
+
+/** Who was seen using which version. Written in batches, at most a second of them is lost in a crash. */
+export interface HolderRecord {
+  readonly secretId: string;
+  /** ARN of the principal. */
+  readonly principal: string;
+  readonly accessKeyId: string | null;
+  readonly address: string;
+  readonly userAgent: string | null;
+  readonly versionId: string;
+  readonly firstSeenAt: number;
+  readonly lastSeenAt: number;
+  /** When this version was first seen with the holder. */
+  readonly versionSince: number;
+  readonly reads: number;
+  /** Smoothed milliseconds between reads; null after a single one. */
+  readonly interval: number | null;
+}
+
+/** A message that must leave the house: retried until it is taken or given up. */
+export interface OutboxRecord {
+  readonly id: string;
+  /** Name of the sender that carries it (`webhook:<url id>`, `standard-error`). */
+  readonly sender: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly createdAt: number;
+  readonly attempts: number;
+  readonly nextAttemptAt: number;
+  readonly lastError: string | null;
+}
+
+export interface TargetRecord {
+  readonly target: string;
+  /** When a random password was seen refused. */
+  readonly checksPasswordsAt: number | null;
+}
+
+export interface AlertRecord {
+  readonly condition: string;
+  readonly secretId: string | null;
+  readonly since: number;
+  readonly text: string;
+}
+
+/** Sorts numbers as text: 16 digits, zero-padded. Times are milliseconds since the epoch. */
+export function sortable(milliseconds: number): string {
+  return String(Math.max(0, Math.floor(milliseconds))).padStart(16, '0');
+}
+
+type IndexOf<K extends CollectionName> = (record: Collections[K]) => Readonly<Record<string, string>>;
+
+/**
+ * What a driver may sort by, per collection. Only times, ids and states: nothing a stolen store file should not tell.
+ */
+export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
+  secret: (secret) => ({
+    created: sortable(secret.createdAt),
+    ...(secret.rotation?.enabled && secret.rotation.plannedAt !== null && secret.deletedAt === null
+      ? { planned: sortable(secret.rotation.plannedAt), deadline: sortable(secret.rotation.deadlineAt ?? secret.rotation.plannedAt) }
+      : {}),
+    ...(secret.purgeAt === null ? {} : { purge: sortable(secret.purgeAt) }),
+  }),
+  name: () => ({}),
+  value: () => ({}),
+  rotation: (rotation) => ({
+    secret: `${rotation.secretId}/${sortable(rotation.number)}`,
+    ...(rotation.nextAttemptAt === null ? {} : { next: sortable(rotation.nextAttemptAt) }),
+    ...(rotation.state === 'blocked' ? { blocked: sortable(rotation.createdAt) } : {}),
+  }),
+  holder: (holder) => ({ secret: `${holder.secretId}/${sortable(holder.lastSeenAt)}` }),
+  outbox: (message) => ({ next: sortable(message.nextAttemptAt) }),
+  target: () => ({}),
+  alert: (alert) => ({ since: sortable(alert.since) }),
+  setting: () => ({}),
+};
