@@ -1,0 +1,81 @@
+import { messageOf, RekeyError } from '@rekey/core';
+
+/** Exit codes of every command (docs: "Exit code 0 success, 1 failure, 2 wrong use"). */
+export const EXIT = { success: 0, failure: 1, wrongUse: 2 } as const;
+
+/** Where a command prints: results to standard output, everything else to standard error. */
+export interface Output {
+  readonly json: boolean;
+  readonly terminal: boolean;
+  /** The result: one JSON document with `--json`, else the human text. */
+  result(data: unknown, human: () => string): void;
+  /** What happens meanwhile; silent with `--json`. */
+  progress(text: string): void;
+}
+
+export function createOutput(
+  json: boolean,
+  streams: { readonly out: NodeJS.WriteStream; readonly err: NodeJS.WriteStream } = {
+    out: process.stdout,
+    err: process.stderr,
+  },
+): Output {
+  return {
+    json,
+    terminal: streams.out.isTTY === true,
+    result(data, human) {
+      const text = json ? JSON.stringify(data, null, streams.out.isTTY ? 2 : 0) : human();
+      if (text !== '') streams.out.write(`${text}\n`);
+    },
+    progress(text) {
+      if (!json) streams.err.write(`${text}\n`);
+    },
+  };
+}
+
+/** The sentence and the exit code for whatever went wrong; with `--json` a document on standard output as well. */
+export function reportFailure(error: unknown, json: boolean): number {
+  const reason = error instanceof RekeyError ? error.reason : 'failure';
+  const message = messageOf(error);
+  if (json) process.stdout.write(`${JSON.stringify({ error: { reason, message } })}\n`);
+  process.stderr.write(`rekey: ${message}\n`);
+  return reason === 'wrong-use' ? EXIT.wrongUse : EXIT.failure;
+}
+
+export function wrongUse(message: string): RekeyError {
+  return new RekeyError('invalid-input', message, { reason: 'wrong-use' });
+}
+
+/** Rows as aligned columns; the first row is the heading. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => printable(row[column] ?? '').length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => printable(cell).padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+/** Control characters (escape sequences in a name, say) never reach the terminal. */
+export function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not pass
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+}
+
+/** `3 m ago`, `in 2 h`: coarse on purpose. */
+export function relativeTime(at: number | null | undefined, now: number): string {
+  if (at === null || at === undefined) return 'never';
+  const distance = Math.abs(at - now);
+  const text =
+    distance < 90_000
+      ? `${Math.round(distance / 1000)} s`
+      : distance < 5_400_000
+        ? `${Math.round(distance / 60_000)} min`
+        : distance < 172_800_000
+          ? `${Math.round(distance / 3_600_000)} h`
+          : `${Math.round(distance / 86_400_000)} d`;
+  return at > now ? `in ${text}` : `${text} ago`;
+}

@@ -1,0 +1,177 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { RekeyError } from '@rekey/core';
+import { parse } from 'yaml';
+import { z } from 'zod';
+
+/**
+ * Everything a server is told, in one place: command line first, then environment, then `rekey.yaml`, then defaults.
+ * Never a secret value: credentials come from the environment or from files named here.
+ */
+const fileSchema = z.strictObject({
+  listen: z.string().optional(),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1')
+    .optional(),
+  account: z
+    .string()
+    .regex(/^\d{12}$/, 'must be twelve digits in quotes')
+    .optional(),
+  tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+  trustedProxies: z.array(z.string()).optional(),
+  insecureHttp: z.boolean().optional(),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).optional(),
+  audit: z
+    .strictObject({
+      durability: z.enum(['written', 'synced']).optional(),
+      fileBytes: z.int().min(65_536).optional(),
+    })
+    .optional(),
+  escrow: z.strictObject({ secondFolder: z.string().optional() }).optional(),
+  alerts: z
+    .strictObject({
+      webhooks: z.array(z.strictObject({ url: z.url(), secretFile: z.string() })).optional(),
+    })
+    .optional(),
+  rotation: z
+    .strictObject({
+      concurrency: z.int().min(1).max(256).optional(),
+      concurrencyPerTarget: z.int().min(1).max(64).optional(),
+    })
+    .optional(),
+});
+
+export interface WebhookConfig {
+  readonly url: string;
+  /** File with the shared secret of the HMAC signature. */
+  readonly secretFile: string;
+}
+
+export interface ServerConfig {
+  /** Null: memory store (`--dev`). */
+  readonly dataFolder: string | null;
+  /** Create the store if the folder has none (`serve --init`). */
+  readonly initialise: boolean;
+  readonly host: string;
+  readonly port: number;
+  readonly tls: { readonly cert: string; readonly key: string } | null;
+  readonly trustedProxies: readonly string[];
+  readonly insecureHttp: boolean;
+  readonly region: string;
+  readonly account: string;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
+  readonly auditDurability: 'written' | 'synced';
+  /** Size at which the audit goes on in a new file; bytes. */
+  readonly auditFileBytes: number;
+  /** Folder of the second copy of the escrow journal; null for one copy only. */
+  readonly escrowSecondFolder: string | null;
+  readonly webhooks: readonly WebhookConfig[];
+  readonly rotationConcurrency: number;
+  readonly rotationConcurrencyPerTarget: number;
+}
+
+export const DEFAULT_LISTEN = '127.0.0.1:7420';
+export const DEFAULT_DATA_FOLDER = './rekey-data';
+
+/** What the command line of `serve` may say; everything else comes from environment, file and defaults. */
+export interface ServeFlags {
+  readonly data?: string;
+  readonly dev?: boolean;
+  readonly init?: boolean;
+  readonly listen?: string;
+  readonly config?: string;
+  readonly tlsCert?: string;
+  readonly tlsKey?: string;
+  readonly trustedProxy?: readonly string[];
+  readonly insecureHttp?: boolean;
+  readonly logLevel?: string;
+}
+
+/**
+ * Brings flags, environment and `rekey.yaml` together.
+ *
+ * @throws RekeyError `invalid-input` with one sentence naming the flag or the line of the file.
+ */
+export function readConfig(flags: ServeFlags, environment: Readonly<Record<string, string | undefined>>): ServerConfig {
+  const dataFolder = flags.dev ? null : (flags.data ?? environment.REKEY_DATA ?? DEFAULT_DATA_FOLDER);
+  const file = readConfigFile(flags.config ?? environment.REKEY_CONFIG ?? null, dataFolder);
+  const address = parseAddress(flags.listen ?? environment.REKEY_LISTEN ?? file.listen ?? DEFAULT_LISTEN);
+  if (flags.dev && flags.init)
+    throw wrongUse('--dev keeps nothing, so there is nothing to --init; leave one of them out.');
+  if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
+    throw wrongUse('--tls-cert and --tls-key go together; give both or neither.');
+  if (flags.dev && !isLoopback(address.host)) throw wrongUse(`--dev listens on loopback only, not on ${address.host}.`);
+  return {
+    dataFolder,
+    initialise: flags.init ?? false,
+    ...address,
+    tls:
+      flags.tlsCert !== undefined && flags.tlsKey !== undefined
+        ? { cert: flags.tlsCert, key: flags.tlsKey }
+        : (file.tls ?? null),
+    trustedProxies: flags.trustedProxy?.length ? flags.trustedProxy : (file.trustedProxies ?? []),
+    insecureHttp: flags.insecureHttp ?? file.insecureHttp ?? false,
+    region: environment.REKEY_REGION ?? file.region ?? 'us-east-1',
+    account: environment.REKEY_ACCOUNT ?? file.account ?? '000000000000',
+    logLevel: parseLogLevel(flags.logLevel ?? environment.REKEY_LOG_LEVEL ?? file.logLevel ?? 'info'),
+    auditDurability: file.audit?.durability ?? 'written',
+    auditFileBytes: file.audit?.fileBytes ?? 64 * 1024 * 1024,
+    escrowSecondFolder: file.escrow?.secondFolder ?? null,
+    webhooks: file.alerts?.webhooks ?? [],
+    rotationConcurrency: file.rotation?.concurrency ?? 8,
+    rotationConcurrencyPerTarget: file.rotation?.concurrencyPerTarget ?? 4,
+  };
+}
+
+/** Loopback in either family, or the name that means it. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+}
+
+function parseAddress(text: string): { host: string; port: number } {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535)
+    throw wrongUse(`--listen takes HOST:PORT such as ${DEFAULT_LISTEN}, not "${text}".`);
+  return { host: match[1] ?? match[2] ?? '', port };
+}
+
+function parseLogLevel(text: string): ServerConfig['logLevel'] {
+  const levels = ['trace', 'debug', 'info', 'warn', 'error'] as const;
+  const level = levels.find((candidate) => candidate === text);
+  if (level === undefined) throw wrongUse(`--log-level takes one of ${levels.join(', ')}, not "${text}".`);
+  return level;
+}
+
+function readConfigFile(named: string | null, dataFolder: string | null): z.infer<typeof fileSchema> {
+  const path = named ?? (dataFolder === null ? null : join(dataFolder, 'rekey.yaml'));
+  if (path === null) return {};
+  const text = readText(path, named !== null);
+  if (text === null) return {};
+  let content: unknown;
+  try {
+    content = parse(text) ?? {};
+  } catch (error) {
+    throw wrongUse(`${path} is not YAML: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`);
+  }
+  const checked = fileSchema.safeParse(content);
+  if (checked.success) return checked.data;
+  const problem = checked.error.issues[0];
+  throw wrongUse(`${path}: ${problem?.path.join('.') || 'the file'}: ${problem?.message ?? 'is not understood'}.`);
+}
+
+function readText(path: string, mustExist: boolean): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (!mustExist && (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw wrongUse(
+      `cannot read the configuration ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}.`,
+    );
+  }
+}
+
+function wrongUse(message: string): RekeyError {
+  return new RekeyError('invalid-input', message, { reason: 'wrong-use' });
+}
