@@ -1,0 +1,54 @@
+import { existsSync } from 'node:fs';
+import { credentialsFromEnvironment, SecretsClient } from '@rekey/client';
+import { DEFAULT_DATA_FOLDER } from '../config.ts';
+import { readRunningServer } from '../running-server.ts';
+import { wrongUse } from './output.ts';
+
+/** Options that say where the server is. */
+export interface WhereOptions {
+  readonly data?: string;
+  readonly endpoint?: string;
+}
+
+/** A way to the running server: AWS's operations by name, and the native face by path. */
+export interface Connection {
+  readonly endpoint: string;
+  operation(name: string, input: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>>;
+  native(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
+}
+
+/**
+ * Finds the server: by `--endpoint` with the caller's own credentials, or by the data folder, whose owner may act as root.
+ *
+ * @throws RekeyError when nothing runs there, with the command that would start it.
+ */
+export async function connect(
+  options: WhereOptions,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): Promise<Connection> {
+  if (options.endpoint !== undefined)
+    return over(options.endpoint, new SecretsClient({ endpoint: options.endpoint, region: regionOf(environment), credentials: credentialsFromEnvironment(environment) }));
+  const folder = options.data ?? DEFAULT_DATA_FOLDER;
+  if (!existsSync(folder))
+    throw wrongUse(`there is no server to speak to: give --endpoint URL, or --data DIR of a running server (${folder} does not exist).`);
+  const server = await readRunningServer(folder);
+  const credentials = { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey };
+  return over(server.endpoint, new SecretsClient({ endpoint: server.endpoint, region: server.region, credentials }));
+}
+
+/** Path of a secret in the native face: names hold slashes, so the name is one encoded segment. */
+export function secretPath(name: string, ...rest: readonly string[]): string {
+  return ['/rekey/secrets', encodeURIComponent(name), ...rest].join('/');
+}
+
+function over(endpoint: string, client: SecretsClient): Connection {
+  return {
+    endpoint,
+    operation: (name, input) => client.call(name, input),
+    native: (method, path, body) => client.native(method, path, body),
+  };
+}
+
+function regionOf(environment: Readonly<Record<string, string | undefined>>): string {
+  return environment.AWS_REGION ?? environment.AWS_DEFAULT_REGION ?? environment.REKEY_REGION ?? 'us-east-1';
+}

@@ -1,0 +1,73 @@
+import { Command, CommanderError, Option } from 'commander';
+import { addAdopt } from './adopt.ts';
+import { addAudit } from './audit.ts';
+import { addBackup } from './backup.ts';
+import { addDoctor } from './doctor.ts';
+import { addHolders } from './holders.ts';
+import { addImport } from './import-aws.ts';
+import { addInit } from './init.ts';
+import { EXIT, reportFailure } from './output.ts';
+import { addQuarantine } from './quarantine.ts';
+import { addRestore } from './restore.ts';
+import { addRotate } from './rotate.ts';
+import { addRotation } from './rotation.ts';
+import { addSecret } from './secret.ts';
+import { addServe } from './serve.ts';
+import { addSetup } from './setup-postgres.ts';
+import { addStatus } from './status.ts';
+
+const EPILOGUE = `
+Finding the server:
+  --endpoint URL (REKEY_ENDPOINT) speaks to a running server, with credentials as AWS's tools find them
+  (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile).
+  --data DIR (REKEY_DATA, default ./rekey-data) finds the server that runs on that folder and acts as its root.
+
+Exit codes: 0 success, 1 failure, 2 wrong use.`;
+
+/** The whole command line. Every command is one file and adds itself here. */
+export function createProgram(version: string): Command {
+  const program = new Command('rekey')
+    .description('A secrets manager whose credentials never grow old.')
+    .version(version)
+    .showHelpAfterError('(rekey --help lists the commands)')
+    .addHelpText('after', EPILOGUE)
+    .exitOverride();
+  for (const add of [
+    addServe,
+    addInit,
+    addSecret,
+    addRotation,
+    addSetup,
+    addAdopt,
+    addImport,
+    addRotate,
+    addStatus,
+    addHolders,
+    addBackup,
+    addRestore,
+    addQuarantine,
+    addAudit,
+    addDoctor,
+  ])
+    add(program);
+  return program;
+}
+
+/** Adds the three options every command but `serve` has. */
+export function withCommonOptions(command: Command): Command {
+  return command
+    .addOption(new Option('--data <dir>', 'data folder of the server').env('REKEY_DATA'))
+    .addOption(new Option('--endpoint <url>', 'address of a running server').env('REKEY_ENDPOINT'))
+    .option('--json', 'print one JSON document instead of text', false);
+}
+
+/** Parses, runs, prints the sentence of a failure; resolves with the exit code and never throws. */
+export async function runProgram(program: Command, words: readonly string[]): Promise<number> {
+  try {
+    await program.parseAsync([...words], { from: 'user' });
+    return Number(process.exitCode ?? EXIT.success);
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.success : EXIT.wrongUse;
+    return reportFailure(error, words.includes('--json'));
+  }
+}

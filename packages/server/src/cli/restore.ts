@@ -1,0 +1,42 @@
+import type { Command } from 'commander';
+import { restoreDataFolder } from '../data-folder.ts';
+import { createOutput, wrongUse } from './output.ts';
+
+interface Options {
+  readonly data?: string;
+  readonly keyFile?: string;
+  readonly escrow: readonly string[];
+  readonly json: boolean;
+}
+
+/** `rekey restore FILE --data NEWDIR [--key-file FILE] [--escrow FILE…]`. */
+export function addRestore(program: Command): void {
+  program
+    .command('restore <file>')
+    .description('make a new data folder from a backup; it starts in quarantine')
+    .option('--data <dir>', 'data folder to create; must not exist or be empty')
+    .option('--key-file <file>', 'key file of the store the backup was taken from')
+    .option('--escrow <file...>', 'escrow journal of that store (default: the one beside the key file)', [])
+    .option('--json', 'print one JSON document instead of text', false)
+    .addHelpText(
+      'after',
+      `
+In quarantine reads are served and nothing rotates. At its first start the server replays the escrow journal, probes
+every current value, repairs or lists what no longer logs in; \`rekey quarantine status\` shows it and
+\`rekey quarantine end\` lets rotation begin again.`,
+    )
+    .action(restore);
+}
+
+async function restore(file: string, options: Options): Promise<void> {
+  const output = createOutput(options.json);
+  if (options.data === undefined) throw wrongUse('restore needs --data NEWDIR: it never writes into a folder in use.');
+  const restored = await restoreDataFolder({ file, dataFolder: options.data, keyFile: options.keyFile ?? null, escrowFiles: options.escrow });
+  output.result(restored, () =>
+    [
+      `${options.data}: restored, in quarantine (${restored.escrowEntries} entries of the escrow journal will be replayed)`,
+      `start it: rekey serve --data ${options.data}`,
+      `then look: rekey quarantine status --data ${options.data}`,
+    ].join('\n'),
+  );
+}

@@ -1,0 +1,69 @@
+import { formatDuration, type RotationRecord, type SecretRotation, type StepRecord } from '@rekey/core';
+import { printable, relativeTime, table } from './output.ts';
+
+/** Answer of `GET /rekey/secrets/<name>/rotation`, as far as the texts need it. */
+export interface RotationAnswer {
+  readonly name?: string;
+  readonly rotation?: SecretRotation | null;
+  readonly active?: RotationRecord | null;
+  readonly queued?: RotationRecord | null;
+  readonly recent?: readonly RotationRecord[];
+  readonly due?: { readonly due: boolean; readonly reasons: readonly { readonly reason: string; readonly sentence: string }[] };
+}
+
+/** How a secret's rotation stands, for a person. */
+export function describeRotation(answer: RotationAnswer, now: number): string {
+  const { rotation } = answer;
+  const name = printable(answer.name ?? '');
+  if (rotation === null || rotation === undefined)
+    return `${name}: no rotation configured; \`rekey rotation set ${name} --rotator …\` does it`;
+  return [
+    `${name}: ${rotation.enabled ? 'rotates' : 'rotation is off'} with ${rotation.functionArn ?? 'no function'}, ${describeRule(rotation)}`,
+    `  strategy   ${rotation.settings.strategy}${rotation.settings.usernameMayChange ? ' (the username may change)' : ''}`,
+    `  overlap    ${formatDuration(rotation.settings.overlap)}`,
+    ...(rotation.settings.via === null ? [] : [`  via        ${printable(rotation.settings.via)}`]),
+    `  rotated    ${relativeTime(rotation.lastRotatedAt, now)}`,
+    `  next       ${rotation.plannedAt === null ? 'not planned' : relativeTime(rotation.plannedAt, now)}`,
+    ...(answer.due?.reasons ?? []).map((entry) => `  due        ${printable(entry.sentence)}`),
+    ...(answer.active ? [`  running    ${describeRecord(answer.active, now)}`] : []),
+    ...(answer.queued ? [`  queued     ${describeRecord(answer.queued, now)}`] : []),
+    ...describeRecent(answer.recent ?? [], now),
+  ].join('\n');
+}
+
+/** One line: number, state, what it waits for. */
+export function describeRecord(record: RotationRecord, now: number): string {
+  const waits = record.waitingFor === null ? '' : `: ${printable(record.waitingFor)}`;
+  const error = record.lastError === null || record.state === 'done' ? '' : ` (last error, ${record.lastErrorClass}: ${printable(record.lastError)})`;
+  const next = record.nextAttemptAt !== null && record.nextAttemptAt > now ? `, goes on ${relativeTime(record.nextAttemptAt, now)}` : '';
+  return `#${record.number} ${record.state}${waits}${error}${next}`;
+}
+
+/** One line of progress for a finished attempt at a step. */
+export function describeStep(step: StepRecord): string {
+  const seconds = ((step.finishedAt - step.startedAt) / 1000).toFixed(2);
+  const reason = step.reason === null ? '' : `: ${printable(step.reason)}`;
+  const found = step.findings.map((finding) => `\n    ${finding.kind}: ${printable(finding.text)}${finding.statement === null ? '' : ` → ${printable(finding.statement)}`}`);
+  return `${step.step.padEnd(7)} ${step.outcome}${step.errorClass === null ? '' : ` (${step.errorClass})`} in ${seconds} s${reason}${found.join('')}`;
+}
+
+function describeRule(rotation: SecretRotation): string {
+  const { rule } = rotation;
+  if (rule.kind === 'manual') return 'when asked';
+  if (rule.kind === 'every') return `every ${formatDuration(rule.every)}`;
+  if (rule.kind === 'days') return `every ${rule.days} days`;
+  return rule.expression;
+}
+
+function describeRecent(recent: readonly RotationRecord[], now: number): string[] {
+  if (recent.length === 0) return [];
+  const rows = recent.map((record) => [
+    `  #${record.number}`,
+    record.state,
+    record.cause,
+    relativeTime(record.createdAt, now),
+    record.promotedAt === null || record.startedAt === null ? '' : `${((record.promotedAt - record.startedAt) / 1000).toFixed(2)} s to promotion`,
+    record.oldRefusedAt === null ? '' : 'old value proven refused',
+  ]);
+  return ['', table([['  NUMBER', 'STATE', 'CAUSE', 'BEGUN', 'TIME', 'PROOF'], ...rows])];
+}

@@ -1,0 +1,80 @@
+import type { Command } from 'commander';
+import { connect, secretPath, type WhereOptions } from './connection.ts';
+import { createOutput } from './output.ts';
+import { withCommonOptions } from './program.ts';
+import { describeRotation } from './rotation-text.ts';
+
+interface SetOptions extends WhereOptions {
+  readonly json: boolean;
+  readonly rotator: string;
+  readonly every?: string;
+  readonly schedule?: string;
+  readonly window?: string;
+  readonly strategy?: string;
+  readonly overlap?: string;
+  readonly usernameMayChange?: boolean;
+  readonly via?: string;
+  readonly endSessions?: boolean;
+}
+
+/** `rekey rotation set|show|off`. */
+export function addRotation(program: Command): void {
+  const rotation = program.command('rotation').description('configure the rotation of a secret');
+  withCommonOptions(rotation.command('set <name>'))
+    .description('rotate a secret on a schedule (every 30 days unless told otherwise)')
+    .requiredOption('--rotator <name>', 'postgres, random-value …')
+    .option('--every <duration>', 'interval: 30d, 12h, 10m', undefined)
+    .option('--schedule <expression>', "AWS's rate(…) or cron(…), UTC")
+    .option('--window <duration>', 'length of the window in which it may happen: 3h')
+    .option('--strategy <strategy>', 'auto, single-user, alternating-users, dual-password, two-keys')
+    .option('--overlap <duration>', 'how long the old value stays valid (default 1h)')
+    .option('--username-may-change', 'allow strategies that give applications another username')
+    .option('--via <host:port>', 'a pooler that must accept the new credential before promotion')
+    .option('--end-sessions', 'end sessions of the retired credential')
+    .action(set);
+  withCommonOptions(rotation.command('show <name>'))
+    .description('configuration, state, next date and last rotations')
+    .action(show);
+  withCommonOptions(rotation.command('off <name>'))
+    .description('stop rotating; the configuration is kept, a running rotation is abandoned')
+    .action(off);
+}
+
+async function set(name: string, options: SetOptions): Promise<void> {
+  const output = createOutput(options.json);
+  const connection = await connect(options);
+  const answer = await connection.native('PUT', secretPath(name, 'rotation'), rotationBody(options));
+  output.result(answer, () => describeRotation(answer, Date.now()));
+}
+
+/** The body of `PUT …/rotation`; what was not given keeps its setting, or its default on a secret without rotation. */
+export function rotationBody(options: Omit<SetOptions, 'json'>): Record<string, unknown> {
+  const rule =
+    options.schedule !== undefined
+      ? { schedule: options.schedule, ...(options.window === undefined ? {} : { window: options.window }) }
+      : options.every !== undefined
+        ? { every: options.every, ...(options.window === undefined ? {} : { window: options.window }) }
+        : {};
+  return {
+    rotator: options.rotator,
+    ...rule,
+    ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
+    ...(options.overlap === undefined ? {} : { overlap: options.overlap }),
+    ...(options.usernameMayChange === undefined ? {} : { usernameMayChange: options.usernameMayChange }),
+    ...(options.via === undefined ? {} : { via: options.via }),
+    ...(options.endSessions === undefined ? {} : { endSessions: options.endSessions }),
+  };
+}
+
+async function show(name: string, options: WhereOptions & { json: boolean }): Promise<void> {
+  const output = createOutput(options.json);
+  const connection = await connect(options);
+  const answer = await connection.native('GET', secretPath(name, 'rotation'));
+  output.result(answer, () => describeRotation(answer, Date.now()));
+}
+
+async function off(name: string, options: WhereOptions & { json: boolean }): Promise<void> {
+  const output = createOutput(options.json);
+  const answer = await (await connect(options)).operation('CancelRotateSecret', { SecretId: name });
+  output.result(answer, () => `${name}: rotation is off; \`rekey rotation set ${name} …\` turns it on again`);
+}
