@@ -51,6 +51,7 @@ const PUBLIC_MEMBERS = new Set([
   'ssl',
   'masterarn',
   'dbInstanceIdentifier',
+  'alternateOf',
 ]);
 
 /**

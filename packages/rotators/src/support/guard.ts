@@ -1,0 +1,49 @@
+import { type Rotator, RotatorError, type Strategy } from '@rekey/core';
+import { badMember, type CredentialFields } from './credential.ts';
+
+/** Members that say where a credential belongs and who may change it: a rotation never changes them. */
+const FIXED_MEMBERS = ['engine', 'host', 'port', 'masterarn'];
+
+/**
+ * The confused-deputy guard: whoever may write the secret must not be able to point the admin credential at another
+ * server, nor make a rotation write to an account the secret does not hold.
+ */
+export function guardPending(rotator: Rotator, strategy: Strategy, current: string, pending: string): void {
+  const before = membersOf(current);
+  const after = membersOf(pending);
+  if (before === null || after === null) return;
+  const fixed =
+    strategy === 'single-user' || strategy === 'dual-password' ? [...FIXED_MEMBERS, 'username'] : FIXED_MEMBERS;
+  for (const member of fixed) {
+    if (String(before[member] ?? '') !== String(after[member] ?? '')) throw changed(member);
+  }
+  if (rotator.target(current) !== rotator.target(pending)) throw changed('host');
+}
+
+/** The admin credential must belong to the very system the secret belongs to. */
+export function guardAdmin(rotator: Rotator, current: string, admin: string): void {
+  if (rotator.target(admin) === rotator.target(current)) return;
+  throw new RotatorError(
+    'rejected-form',
+    'The admin credential (masterarn) belongs to another target than the secret',
+    {
+      nextAction: 'Make engine, host and port of both secrets equal, or name another admin credential in masterarn.',
+    },
+  );
+}
+
+/** Members of a JSON object; null for a value of any other form. */
+export function membersOf(text: string): CredentialFields | null {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
+      ? (parsed as CredentialFields)
+      : null;
+  } catch {
+    return null;
+  }
+}
+
+function changed(member: string): RotatorError {
+  return badMember(member, 'differs between current and pending, which a rotation never changes');
+}

@@ -1,0 +1,33 @@
+import { messageOf, RekeyError, RotatorError, type RotatorErrorClass, redactor, secretStrings } from '@rekey/core';
+
+/** The secret strings one call has seen, so that nothing that leaves the call can carry them. */
+export class KnownSecrets {
+  readonly #strings = new Set<string>();
+
+  /** Remembers the text of a value and returns it. */
+  add<T extends string | null>(text: T): T {
+    if (text !== null) for (const secret of secretStrings(text)) this.#strings.add(secret);
+    return text;
+  }
+
+  scrub(text: string): string {
+    return redactor(this.#strings)(text);
+  }
+
+  /** Any failure as a {@link RotatorError} without secrets; the cause stays behind, drivers keep credentials there. */
+  clean(error: unknown): RotatorError {
+    const nextAction = error instanceof RotatorError ? error.nextAction : null;
+    const observedFence = error instanceof RotatorError ? error.observedFence : null;
+    return new RotatorError(classOf(error), this.scrub(messageOf(error)), {
+      ...(nextAction === null ? {} : { nextAction: this.scrub(nextAction) }),
+      ...(observedFence === null ? {} : { observedFence }),
+    });
+  }
+}
+
+function classOf(error: unknown): RotatorErrorClass {
+  if (error instanceof RotatorError) return error.class;
+  if (!(error instanceof RekeyError)) return 'bug';
+  if (error.code === 'conflict') return 'conflict';
+  return error.retryable ? 'unreachable' : 'bug';
+}
