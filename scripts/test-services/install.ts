@@ -34,7 +34,10 @@ export function installTestServices(say: (line: string) => void): void {
   const missing = NEEDED.filter((each) => !each.isInstalled());
   if (missing.length === 0) return;
   const obstacle = whyNotInstallable();
-  if (obstacle !== null) return say(skipped(missing, obstacle));
+  if (obstacle !== null) {
+    say(skipped(missing, obstacle));
+    return;
+  }
   say(`Installing ${missing.map((each) => each.name).join(', ')} for the tests …`);
   aptGet(['update']);
   aptGet(['install', '--no-install-recommends', ...missing.map((each) => each.name)]);
@@ -55,8 +58,8 @@ function whyNotInstallable(): string | null {
 }
 
 /**
- * The servers are started by the tests themselves, on private ports: policy-rc.d-style autostart of the distribution's
- * own cluster is neither needed nor waited for. RUNLEVEL=1 is how invoke-rc.d is told not to start anything.
+ * Tests start their servers themselves, on private ports: the distribution's own cluster need not run, and RUNLEVEL=1
+ * is how invoke-rc.d is told not to start it.
  */
 function aptGet(args: readonly string[]): void {
   spawnSync('apt-get', ['-q', '-y', ...args], {

@@ -22,18 +22,17 @@ export function available(version: PostgresVersion): { available: boolean; why: 
   return { available: false, why };
 }
 
+/** The folder of the version with `bin`, `lib` and `share`. */
+export function rootOf(version: PostgresVersion): string {
+  return version === 'debian-15' ? DEBIAN_15 : join(EMBEDDED_PACKAGE, 'native');
+}
+
 /**
- * The folder (with `bin`, `lib`, `share`) to run the version from as the account. The package's own folder where that
- * works, else a copy under `scratch`: a clone in root's home is closed to the account we borrow, and a package folder
- * that we may not write to cannot have its library links repaired.
+ * The folder to run an embedded PostgreSQL from as the account: its own where that works, else a copy under `scratch`.
+ * A clone in root's home is closed to the account we borrow, and a package folder that we may not write to cannot have
+ * its library links repaired.
  */
-export async function usableBinaries(
-  version: PostgresVersion,
-  account: Account | null,
-  scratch: string,
-): Promise<string> {
-  const root = rootOf(version);
-  if (version === 'debian-15') return root;
+export async function prepareEmbedded(root: string, account: Account | null, scratch: string): Promise<string> {
   const complete = await addMissingLinks(root);
   if (complete && readableAs(account, root)) return root;
   const copy = join(scratch, 'binaries');
@@ -43,16 +42,12 @@ export async function usableBinaries(
   return copy;
 }
 
-function rootOf(version: PostgresVersion): string {
-  return version === 'debian-15' ? DEBIAN_15 : join(EMBEDDED_PACKAGE, 'native');
-}
-
 /**
  * npm packages hold no symbolic links; the package lists its own in pg-symlinks.json and makes them in an install
  * script. With install scripts switched off they are missing and nothing starts, so they are made here.
  * Answers whether all are there now.
  */
-export async function addMissingLinks(root: string): Promise<boolean> {
+async function addMissingLinks(root: string): Promise<boolean> {
   const listed = await readFile(join(root, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
   const links = JSON.parse(listed) as { source: string; target: string }[];
   for (const { source, target } of links) {

@@ -6,7 +6,7 @@ import { appendFile, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promi
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { available, type PostgresVersion, usableBinaries } from './postgres-binaries.ts';
+import { available, type PostgresVersion, prepareEmbedded, rootOf } from './postgres-binaries.ts';
 import { openSandbox, type Sandbox } from './sandbox.ts';
 import { type Account, unprivilegedAccount } from './unprivileged-account.ts';
 
@@ -68,7 +68,8 @@ async function startIn(
   options: StartPostgresOptions,
 ): Promise<RunningPostgres> {
   const place = placeIn(sandbox.folder);
-  const binaries = await usableBinaries(options.version, account, sandbox.folder);
+  const root = rootOf(options.version);
+  const binaries = options.version === 'embedded' ? await prepareEmbedded(root, account, sandbox.folder) : root;
   const password = randomBytes(24).toString('base64url');
   await makeSocketFolder(place.socket, account);
   await initialise({ sandbox, account, binaries, place, password });
