@@ -80,7 +80,10 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   secret: (secret) => ({
     created: sortable(secret.createdAt),
     ...(secret.rotation?.enabled && secret.rotation.plannedAt !== null && secret.deletedAt === null
-      ? { planned: sortable(secret.rotation.plannedAt), deadline: sortable(secret.rotation.deadlineAt ?? secret.rotation.plannedAt) }
+      ? {
+          planned: sortable(secret.rotation.plannedAt),
+          deadline: sortable(secret.rotation.deadlineAt ?? secret.rotation.plannedAt),
+        }
       : {}),
     ...(secret.purgeAt === null ? {} : { purge: sortable(secret.purgeAt) }),
   }),

@@ -25,7 +25,13 @@ export interface StoreDriver {
   /** Frees the claim if it is still ours; of a lost one: nothing happens. */
   release(claim: Claim): Promise<void>;
 
-  /** Changes after the given revision, oldest first; collections and ids only. */
+  /** Revision of the last commit; 0 before the first. */
+  revision(): Promise<number>;
+  /**
+   * Changes after the given revision, oldest first; collections and ids only. Never cuts a revision in two, so the
+   * last one may go over the limit. Only the last {@link KEPT_REVISIONS} are remembered: who asks for older ones gets
+   * `unavailable` (reason `changes-forgotten`) and must forget all that it knew.
+   */
   changes(after: number, limit: number): Promise<readonly Change[]>;
   /** Tells of each commit of any server, perhaps late, perhaps twice, never not at all while connected. */
   watch(listener: (revision: number) => void): () => void;
@@ -36,6 +42,9 @@ export interface StoreDriver {
   check(): Promise<readonly string[]>;
   close(): Promise<void>;
 }
+
+/** Revisions a change feed goes back. A reader that stays away for longer starts afresh, which costs it its cache. */
+export const KEPT_REVISIONS = 10_000;
 
 export interface StoredRecord {
   readonly id: string;

@@ -1,0 +1,265 @@
+/**
+ * The room `store`: everything rekey keeps, sealed before a driver sees it.
+ *
+ * ```
+ *   Store ── seals, validates, caches ──► StoreDriver   memory · sqlite · (postgres)
+ *
+ *   record as a driver sees it
+ *     collection   one of ./collections.ts, in clear
+ *     id           random, or keyed hash of what must not be told (names, targets): Keyring.opaque
+ *     index        times, states and opaque ids only: INDEXES of ./collections.ts
+ *     body         envelope (see seal/seal.ts) with purpose = collection and additional = id, around
+ *                    value        kind byte `t` or `b`, then the bytes
+ *                    all others   JSON, UTF-8
+ *
+ *   the one record that is not in an envelope (it is wrapped by the seal itself)
+ *     collection `keyring`, id `keyring`: JSON KeyringRecord
+ * ```
+ *
+ * What the envelope does not bind is the revision: whoever can write the store's files can put an older body of the
+ * same record back. The audit log, whose head is signed, is what shows it.
+ */
+import { RekeyError, type SecretRecord, type SecretValue } from '@rekey/core';
+import type { Keyring } from '../seal/keyring.ts';
+import { CacheFeed } from './cache-feed.ts';
+import { type CollectionName, type Collections, INDEXES } from './collections.ts';
+import type { Batch, Change, Claim, ClaimRequest, ListQuery, StoreDriver, StoredRecord, Write } from './driver.ts';
+import { Lru } from './lru.ts';
+import { RecordCache } from './record-cache.ts';
+import { decodeRecord, encodeRecord } from './record-form.ts';
+
+/** A record as it was read. */
+export interface Entry<T> {
+  readonly id: string;
+  /** Revision of the commit that wrote it; give it back as `expect`. */
+  readonly revision: number;
+  readonly record: T;
+}
+
+/** A record to put (or, with null, to delete), and optionally the revision it must have: 0 for absent. */
+export type StoreWrite = {
+  [K in CollectionName]: {
+    readonly collection: K;
+    readonly id: string;
+    readonly record: Collections[K] | null;
+    readonly expect?: number;
+  };
+}[CollectionName];
+
+/** A listed record with the value it is sorted by; null in lists by id. */
+export type ListedEntry<T> = Entry<T> & { readonly indexValue: string | null };
+
+/** What must hold besides the writes' own expectations. */
+export interface CommitOptions {
+  readonly checks?: Batch['checks'];
+  readonly fences?: Batch['fences'];
+}
+
+export interface StoreOptions {
+  readonly driver: StoreDriver;
+  readonly keyring: Keyring;
+}
+
+/** An entry with the bytes of its body, by which the cache is bounded. */
+interface SizedEntry<K extends CollectionName> {
+  readonly entry: Entry<Collections[K]>;
+  readonly size: number;
+}
+
+/**
+ * Bounds of the caches, in bytes of sealed bodies: a decoded secret takes about four times its body, so that the
+ * whole stays under some 30 MB. Above them a read costs a look into the driver and a decryption, some 20 µs.
+ */
+const SECRET_CACHE = { entries: 20_000, size: 4 << 20 };
+const VALUE_CACHE = { entries: 20_000, size: 8 << 20 };
+const NAME_CACHE = { entries: 20_000, size: 20_000 };
+
+/** The concrete store. Every read of one record sees every commit of this process that was resolved before it. */
+export class Store {
+  readonly storeId: string;
+  /** For what is sealed outside the store: escrow journal, audit signing key. */
+  readonly keyring: Keyring;
+  readonly #driver: StoreDriver;
+  readonly #opaqueNames = new Lru<string>(NAME_CACHE);
+  readonly #names = new RecordCache<SizedEntry<'name'>>(NAME_CACHE, () => 1);
+  readonly #secrets = new RecordCache<SizedEntry<'secret'>>(SECRET_CACHE, (cached) => cached.size);
+  /** Values stay sealed in the cache: what is in clear lives only as long as the request that asked. */
+  readonly #values = new RecordCache<StoredRecord>(VALUE_CACHE, (stored) => stored.body.length);
+  readonly #feed: CacheFeed;
+
+  constructor({ driver, keyring }: StoreOptions) {
+    this.#driver = driver;
+    this.keyring = keyring;
+    this.storeId = keyring.storeId;
+    this.#feed = new CacheFeed(driver, {
+      forget: (collection, id) => this.#forget(collection, id),
+      forgetAll: () => this.#forgetAll(),
+    });
+  }
+
+  /** Keyed hash, 32 characters of base64url, stable for the store's life: for ids that must not tell a name. */
+  opaque(namespace: string, text: string): string {
+    return this.keyring.opaque(namespace, text);
+  }
+
+  /** @throws RekeyError `decryption-failed` or `integrity` if what is stored was altered. */
+  async get<K extends CollectionName>(collection: K, id: string): Promise<Entry<Collections[K]> | null> {
+    if (collection === 'secret') return (await this.#getSecret(id)) as Entry<Collections[K]> | null;
+    const stored = await this.#driver.get(collection, id);
+    return stored === null ? null : this.#open(collection, stored);
+  }
+
+  /** In index order, at most `limit`; go on with `after` from the last one's value (its id for lists by id) and id. */
+  async list<K extends CollectionName>(
+    collection: K,
+    query: Omit<ListQuery, 'collection'>,
+  ): Promise<readonly ListedEntry<Collections[K]>[]> {
+    const stored = await this.#driver.list({ ...query, collection });
+    return stored.map((record) => ({ ...this.#open(collection, record), indexValue: record.indexValue }));
+  }
+
+  count(collection: CollectionName): Promise<number> {
+    return this.#driver.count(collection);
+  }
+
+  /**
+   * All or nothing, durable when resolved. Returns the revision. After any failure but `conflict` the writes may have
+   * been made or not: read again.
+   *
+   * @throws RekeyError `conflict` when an expectation, check or fence does not hold.
+   */
+  async commit(writes: readonly StoreWrite[], options: CommitOptions = {}): Promise<number> {
+    refuseRepeats(writes);
+    try {
+      const result = await this.#driver.commit({
+        writes: writes.map((write) => this.#seal(write)),
+        checks: options.checks ?? [],
+        fences: options.fences ?? [],
+      });
+      if (!result.committed) throw conflicting(result.conflict);
+      this.#feed.sawOwn(result.revision);
+      return result.revision;
+    } finally {
+      for (const { collection, id } of writes) this.#forget(collection, id);
+      for (const { collection, id } of options.checks ?? []) this.#forget(collection, id);
+    }
+  }
+
+  /** By exact name, through the collection `name`. */
+  async findSecret(name: string): Promise<Entry<SecretRecord> | null> {
+    const nameId = this.#opaqueName(name);
+    const named = this.#names.find(nameId) ?? (await this.#load('name', nameId, this.#names));
+    return named === null ? null : this.#getSecret(named.entry.record.secretId);
+  }
+
+  /** Content of a version; null if there is none (yet). */
+  async getValue(secretId: string, versionId: string): Promise<SecretValue | null> {
+    const id = `${secretId}/${versionId}`;
+    const stored = this.#values.find(id) ?? (await this.#values.load(id, () => this.#driver.get('value', id)));
+    return stored === null ? null : this.#open('value', stored).record;
+  }
+
+  /** See {@link StoreDriver.claim}. */
+  claim(request: ClaimRequest): Promise<Claim | null> {
+    return this.#driver.claim(request);
+  }
+
+  /** See {@link StoreDriver.renew}. */
+  renew(claim: Claim, request: { readonly now: number; readonly milliseconds: number }): Promise<Claim | null> {
+    return this.#driver.renew(claim, request);
+  }
+
+  /** See {@link StoreDriver.release}. */
+  release(claim: Claim): Promise<void> {
+    return this.#driver.release(claim);
+  }
+
+  /** See {@link StoreDriver.changes}. */
+  changes(after: number, limit: number): Promise<readonly Change[]> {
+    return this.#driver.changes(after, limit);
+  }
+
+  /** See {@link StoreDriver.watch}. */
+  watch(listener: (revision: number) => void): () => void {
+    return this.#driver.watch(listener);
+  }
+
+  /** Writes a consistent copy to a new file while running; it never holds the KEK. */
+  backup(file: string): Promise<void> {
+    return this.#driver.backup(file);
+  }
+
+  /** Sentences about what is wrong with the stored data; empty if sound. */
+  check(): Promise<readonly string[]> {
+    return this.#driver.check();
+  }
+
+  /** Commits under way are finished first. */
+  async close(): Promise<void> {
+    this.#feed.stop();
+    this.#forgetAll();
+    await this.#driver.close();
+  }
+
+  async #getSecret(id: string): Promise<Entry<SecretRecord> | null> {
+    const cached = this.#secrets.find(id) ?? (await this.#load('secret', id, this.#secrets));
+    return cached === null ? null : cached.entry;
+  }
+
+  #load<K extends CollectionName>(collection: K, id: string, cache: RecordCache<SizedEntry<K>>) {
+    return cache.load(id, async () => {
+      const stored = await this.#driver.get(collection, id);
+      return stored === null ? null : { entry: this.#open(collection, stored), size: stored.body.length };
+    });
+  }
+
+  #opaqueName(name: string): string {
+    const known = this.#opaqueNames.get(name);
+    if (known !== undefined) return known;
+    const made = this.opaque('name', name);
+    this.#opaqueNames.set(name, made, 1);
+    return made;
+  }
+
+  #open<K extends CollectionName>(collection: K, stored: StoredRecord): Entry<Collections[K]> {
+    const plain = this.keyring.open(collection, stored.id, stored.body);
+    return { id: stored.id, revision: stored.revision, record: decodeRecord(collection, plain) };
+  }
+
+  #seal(write: StoreWrite): Write {
+    const { collection, id, record } = write;
+    const expected = write.expect === undefined ? {} : { expect: write.expect };
+    if (record === null) return { collection, id, body: null, ...expected };
+    const body = this.keyring.seal(collection, id, encodeRecord(collection, record));
+    return { collection, id, body, index: indexValues(collection, record), ...expected };
+  }
+
+  #forget(collection: string, id: string): void {
+    if (collection === 'secret') this.#secrets.forget(id);
+    else if (collection === 'name') this.#names.forget(id);
+    else if (collection === 'value') this.#values.forget(id);
+  }
+
+  #forgetAll(): void {
+    this.#secrets.forgetAll();
+    this.#names.forgetAll();
+    this.#values.forgetAll();
+  }
+}
+
+function indexValues<K extends CollectionName>(
+  collection: K,
+  record: Collections[K],
+): Readonly<Record<string, string>> {
+  const indexOf = INDEXES[collection] as (record: Collections[K]) => Readonly<Record<string, string>>;
+  return indexOf(record);
+}
+
+function refuseRepeats(writes: readonly StoreWrite[]): void {
+  const seen = new Set(writes.map(({ collection, id }) => `${collection}\0${id}`));
+  if (seen.size < writes.length) throw new RekeyError('bug', 'A commit writes the same record twice.');
+}
+
+function conflicting(conflict: string): RekeyError {
+  return new RekeyError('conflict', `Something changed meanwhile (${conflict}); read again and retry.`);
+}
