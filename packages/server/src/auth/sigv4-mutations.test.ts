@@ -1,0 +1,146 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RekeyError } from '@rekey/core';
+import fc from 'fast-check';
+import { type SignedRequest, verifySignature } from './sigv4.ts';
+import { presign, referenceCanonical, signHeaders } from './test-signer.ts';
+
+const NOW = Date.UTC(2026, 4, 17, 10, 30, 0);
+const IDENTITY = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret/secret', region: 'us-east-1', service: 'sts' };
+const RULES = {
+  findKey: (id: string) =>
+    id === IDENTITY.accessKeyId ? { secretAccessKey: IDENTITY.secretAccessKey, principal: id, active: true } : null,
+  now: () => NOW,
+  services: [IDENTITY.service],
+  region: IDENTITY.region,
+};
+
+const byteText = (maxLength: number) =>
+  fc.uint8Array({ maxLength }).map((bytes) =>
+    Buffer.from(bytes)
+      .toString('latin1')
+      .replace(/[\0\r\n]/g, '-'),
+  );
+const segment = fc.constantFrom('a', 'b c', '..', '.', '', '%2F', '%41', '~x', 'é', '$delete', '+', 'k%C3%A9y');
+const path = fc.array(segment, { maxLength: 4 }).map((parts) => `/${parts.join('/')}`);
+const parameter = fc.constantFrom(
+  'a=1',
+  'a=2',
+  'a=',
+  'a',
+  'b=%20',
+  'b=+',
+  'A=x',
+  '%E1%88%B4=v',
+  'a-b=1',
+  'q=%zz',
+  'x==',
+  '=',
+  'é=1',
+);
+const query = fc.array(parameter, { maxLength: 4 }).map((parts) => parts.join('&'));
+const extraHeader = fc.tuple(fc.constantFrom('x-note', 'x-amz-meta', 'accept', 'content-type'), byteText(12));
+
+const request: fc.Arbitrary<SignedRequest> = fc.record({
+  method: fc.constantFrom('GET', 'POST'),
+  path,
+  query,
+  headers: fc
+    .array(extraHeader, { maxLength: 4 })
+    .map((headers): [string, string][] => [['host', 'localhost'], ['x-amz-target', 'sts.Get'], ...headers]),
+  body: fc.uint8Array({ maxLength: 24 }),
+});
+
+const signedRequest = fc.tuple(request, fc.boolean()).map(([plain, inQuery]) => {
+  const sign = inQuery ? presign : signHeaders;
+  return sign(plain, IDENTITY, { time: '20260517T103000Z' });
+});
+
+/** Where in the request, where in the text found there, and what is done to it. */
+const mutation = fc.record({
+  part: fc.constantFrom(
+    'method',
+    'path',
+    'query',
+    'body',
+    'value',
+    'value',
+    'name',
+    'drop',
+    'repeat',
+    'swap',
+    'insert',
+  ),
+  at: fc.nat(1000),
+  edit: fc.constantFrom('replace', 'insert', 'remove', 'case'),
+  character: fc.constantFrom(...'abz019AZ%+&=/;,. \t~-_é\n', 'x-amz-target', '/../', '%2F'),
+});
+type Mutation = typeof mutation extends fc.Arbitrary<infer M> ? M : never;
+
+test('a request signed by the book is accepted, whatever bytes it is made of', () => {
+  fc.assert(
+    fc.property(signedRequest, (good) => {
+      assert.equal((verifySignature(good, RULES) as { principal: string }).principal, IDENTITY.accessKeyId);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+test('of 20,000 mutated requests none is accepted whose canonical request or body differs', () => {
+  let refused = 0;
+  const check = (good: SignedRequest, mutations: readonly Mutation[]) => {
+    const mutated = mutations.reduce(mutate, good);
+    if (isAccepted(mutated)) assert.equal(meaning(mutated), meaning(good));
+    else refused++;
+  };
+  fc.assert(fc.property(signedRequest, fc.array(mutation, { minLength: 1, maxLength: 3 }), check), { numRuns: 20_000 });
+  assert(refused > 10_000, `only ${refused} of 20,000 mutated requests were refused: the mutations are too tame`);
+});
+
+function isAccepted(candidate: SignedRequest): boolean {
+  try {
+    verifySignature(candidate, RULES);
+    return true;
+  } catch (error) {
+    assert(error instanceof RekeyError && error.code === 'unauthenticated', String(error));
+    return false;
+  }
+}
+
+/** Everything a signature must bind: the canonical request, and in it the operation. */
+function meaning(candidate: SignedRequest): string {
+  const authorization = candidate.headers.find((header) => header[0] === 'authorization')?.[1];
+  const inHeader = /SignedHeaders=([^,]+)/.exec(authorization ?? '')?.[1]?.trim();
+  const names = inHeader ?? new URLSearchParams(candidate.query).get('X-Amz-SignedHeaders')!;
+  const hasTarget = candidate.headers.some((header) => header[0] === 'x-amz-target');
+  if (hasTarget) assert(names.split(';').includes('x-amz-target'), 'the operation is not signed');
+  return referenceCanonical(candidate, names.split(';'));
+}
+
+function mutate(given: SignedRequest, mutation: Mutation): SignedRequest {
+  const { part, at } = mutation;
+  if (part === 'method' || part === 'path' || part === 'query')
+    return { ...given, [part]: editText(given[part], mutation) };
+  if (part === 'body')
+    return { ...given, body: Buffer.from(editText(Buffer.from(given.body).toString('latin1'), mutation), 'latin1') };
+  const headers = given.headers.map((header): [string, string] => [header[0], header[1]]);
+  const index = at % headers.length;
+  const [name, value] = headers[index]!;
+  if (part === 'value') headers[index] = [name, editText(value, mutation)];
+  if (part === 'name') headers[index] = [editText(name, mutation), value];
+  if (part === 'drop') headers.splice(index, 1);
+  if (part === 'repeat') headers.push([name, value]);
+  if (part === 'swap') headers.unshift(...headers.splice(index, 1));
+  if (part === 'insert') headers.push(['x-amz-target', 'sts.Delete']);
+  return headers.length === 0 ? given : { ...given, headers };
+}
+
+function editText(text: string, { edit, at, character }: Mutation): string {
+  const position = text.length === 0 ? 0 : at % text.length;
+  const rest = text.slice(position + 1);
+  if (edit === 'insert') return text.slice(0, position) + character + text.slice(position);
+  if (edit === 'remove') return text.slice(0, position) + rest;
+  if (edit === 'replace') return text.slice(0, position) + character + rest;
+  const own = text[position] ?? '';
+  return text.slice(0, position) + (own === own.toLowerCase() ? own.toUpperCase() : own.toLowerCase()) + rest;
+}
