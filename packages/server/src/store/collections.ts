@@ -1,4 +1,4 @@
-import type { RotationRecord, SecretRecord, SecretValue } from '@rekey/core';
+import type { RotationRecord, SecretRecord, SecretRotation, SecretValue } from '@rekey/core';
 
 /** Everything rekey keeps, by collection. A new kind of record is a line here and one in {@link INDEXES}. */
 export interface Collections {
@@ -79,12 +79,7 @@ type IndexOf<K extends CollectionName> = (record: Collections[K]) => Readonly<Re
 export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   secret: (secret) => ({
     created: sortable(secret.createdAt),
-    ...(secret.rotation?.enabled && secret.rotation.plannedAt !== null && secret.deletedAt === null
-      ? {
-          planned: sortable(secret.rotation.plannedAt),
-          deadline: sortable(secret.rotation.deadlineAt ?? secret.rotation.plannedAt),
-        }
-      : {}),
+    ...(secret.deletedAt === null ? rotationIndex(secret.rotation) : {}),
     ...(secret.purgeAt === null ? {} : { purge: sortable(secret.purgeAt) }),
   }),
   name: () => ({}),
@@ -100,3 +95,12 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   alert: (alert) => ({ since: sortable(alert.since) }),
   setting: () => ({}),
 };
+
+/** While a rotation is at work nothing is planned, yet its deadline stands: that is how being overdue is noticed. */
+function rotationIndex(rotation: SecretRotation | null): Readonly<Record<string, string>> {
+  if (!rotation?.enabled) return {};
+  return {
+    ...(rotation.plannedAt === null ? {} : { planned: sortable(rotation.plannedAt) }),
+    ...(rotation.deadlineAt === null ? {} : { deadline: sortable(rotation.deadlineAt) }),
+  };
+}
