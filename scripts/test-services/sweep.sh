@@ -27,7 +27,8 @@ end_process() {
   done
 }
 
-for entry in "$folder"/processes/*; do
+# A sandbox may stand inside another (the demonstration's PostgreSQL does): nothing is removed before all have ended.
+for entry in "$folder"/processes/* "$folder"/rekey-*/processes/*; do
   [ -r "$entry" ] || continue
   read -r signal process_id <"$entry"
   end_process "$signal" "$process_id"
