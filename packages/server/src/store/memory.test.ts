@@ -1,0 +1,4 @@
+import { storeDriverConformance } from './conformance.ts';
+import { MemoryDriver } from './memory.ts';
+
+storeDriverConformance('memory', { open: async () => new MemoryDriver(), openBackup: null });
