@@ -14,7 +14,7 @@ export interface SignedRequest {
 }
 
 /** All values of a header, in the order sent. The name is given in lower case. */
-export function headerValues(request: SignedRequest, name: string): string[] {
+export function headerValues(request: Pick<SignedRequest, 'headers'>, name: string): string[] {
   const values: string[] = [];
   for (const header of request.headers) if (header[0] === name) values.push(header[1]);
   return values;

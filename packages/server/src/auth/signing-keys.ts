@@ -8,8 +8,13 @@ export interface CredentialScope {
   readonly service: string;
 }
 
-/** Secret access key, as text or as a secret KeyObject of its bytes. */
+/** Secret access key: as text, or as {@link secretAccessKeyObject} makes it, which nothing can print by accident. */
 export type SecretAccessKey = string | KeyObject;
+
+/** The key that signing starts from, `"AWS4" + secret`, so that it never has to leave its KeyObject again. */
+export function secretAccessKeyObject(secret: string): KeyObject {
+  return createSecretKey(Buffer.from(`AWS4${secret}`));
+}
 
 interface CachedKey {
   readonly secret: SecretAccessKey;
@@ -18,8 +23,7 @@ interface CachedKey {
 
 /** `HMAC(HMAC(HMAC(HMAC("AWS4" + secret, date), region), service), "aws4_request")`. */
 export function deriveSigningKey(secret: SecretAccessKey, scope: CredentialScope): KeyObject {
-  const bytes = typeof secret === 'string' ? Buffer.from(secret) : secret.export();
-  let key = createSecretKey(Buffer.concat([Buffer.from('AWS4'), bytes]));
+  let key = typeof secret === 'string' ? secretAccessKeyObject(secret) : secret;
   for (const part of [scope.date, scope.region, scope.service, 'aws4_request']) {
     key = createSecretKey(createHmac('sha256', key).update(part).digest());
   }

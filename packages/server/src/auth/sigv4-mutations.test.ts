@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RekeyError } from '@rekey/core';
 import fc from 'fast-check';
+import { presign, referenceCanonical, signHeaders } from './sigv4.testing.ts';
 import { type SignedRequest, verifySignature } from './sigv4.ts';
-import { presign, referenceCanonical, signHeaders } from './test-signer.ts';
 
 const NOW = Date.UTC(2026, 4, 17, 10, 30, 0);
 const IDENTITY = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'secret/secret', region: 'us-east-1', service: 'sts' };

@@ -1,9 +1,15 @@
 import assert from 'node:assert/strict';
-import { createSecretKey } from 'node:crypto';
 import { test } from 'node:test';
 import type { RekeyError } from '@rekey/core';
-import { type AccessKey, type SignatureRules, type SignedRequest, verifySignature } from './sigv4.ts';
-import { presign, type SigningIdentity, type SigningOptions, signHeaders } from './test-signer.ts';
+import { presign, type SigningIdentity, type SigningOptions, signHeaders } from './sigv4.testing.ts';
+import {
+  type AccessKey,
+  type SignatureRules,
+  type SignedRequest,
+  SigningKeys,
+  secretAccessKeyObject,
+  verifySignature,
+} from './sigv4.ts';
 
 const NOW = Date.UTC(2026, 4, 17, 10, 30, 0);
 const TIME: SigningOptions = { time: '20260517T103000Z' };
@@ -82,7 +88,7 @@ test('a key that has to be fetched makes the verification a promise', async () =
 });
 
 test('a secret kept as a KeyObject works like one kept as text', () => {
-  const key = { ...KEY, secretAccessKey: createSecretKey(Buffer.from(IDENTITY.secretAccessKey)) };
+  const key = { ...KEY, secretAccessKey: secretAccessKeyObject(IDENTITY.secretAccessKey) };
   assert.equal((verifySignature(signed(), rules({ findKey: () => key })) as { principal: string }).principal, 'alice');
 });
 
@@ -232,4 +238,23 @@ test('no refusal repeats a signature, a token or a secret', () => {
     for (const secret of [signature.slice(0, 16), 'very-secret-token', IDENTITY.secretAccessKey])
       assert(!told.includes(secret));
   }
+});
+
+test('a secret that changed under the same access key takes effect at once', () => {
+  const signingKeys = new SigningKeys();
+  const given = (secret: string) => rules({ signingKeys, findKey: () => ({ ...KEY, secretAccessKey: secret }) });
+  verifySignature(signed(), given(IDENTITY.secretAccessKey));
+  assert.equal(refusal(signed(), given('another')).reason, 'signature-mismatch');
+  verifySignature(signed(), given(IDENTITY.secretAccessKey));
+});
+
+test('signing keys are forgotten beyond the limit, the longest unused first', () => {
+  const keys = new SigningKeys(2);
+  const scope = { date: '20260517', region: 'r', service: 's' };
+  const first = keys.get('first', 'secret', scope);
+  keys.get('second', 'secret', scope);
+  assert.equal(keys.get('first', 'secret', scope), first);
+  keys.get('third', 'secret', scope);
+  assert.equal(keys.size, 2);
+  assert.equal(keys.get('first', 'secret', scope), first);
 });

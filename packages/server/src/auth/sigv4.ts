@@ -7,7 +7,7 @@ import { type SecretAccessKey, SigningKeys } from './signing-keys.ts';
 
 export type { SignatureFailure } from './signature-error.ts';
 export type { SignedRequest } from './signed-request.ts';
-export { type SecretAccessKey, SigningKeys } from './signing-keys.ts';
+export { type SecretAccessKey, SigningKeys, secretAccessKeyObject } from './signing-keys.ts';
 
 /** An access key as its keeper knows it. */
 export interface AccessKey<P> {
