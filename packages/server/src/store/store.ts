@@ -22,11 +22,12 @@
 import { RekeyError, type SecretRecord, type SecretValue } from '@rekey/core';
 import type { Keyring } from '../seal/keyring.ts';
 import { CacheFeed } from './cache-feed.ts';
-import { type CollectionName, type Collections, INDEXES } from './collections.ts';
-import type { Batch, Change, Claim, ClaimRequest, ListQuery, StoreDriver, StoredRecord, Write } from './driver.ts';
+import type { CollectionName, Collections } from './collections.ts';
+import type { Batch, Change, Claim, ClaimRequest, ListQuery, StoreDriver, StoredRecord } from './driver.ts';
 import { Lru } from './lru.ts';
 import { RecordCache } from './record-cache.ts';
-import { decodeRecord, encodeRecord } from './record-form.ts';
+import { findUnopenable } from './record-check.ts';
+import { openRecord, sealWrite } from './sealed-record.ts';
 
 /** A record as it was read. */
 export interface Entry<T> {
@@ -106,7 +107,7 @@ export class Store {
   async get<K extends CollectionName>(collection: K, id: string): Promise<Entry<Collections[K]> | null> {
     if (collection === 'secret') return (await this.#getSecret(id)) as Entry<Collections[K]> | null;
     const stored = await this.#driver.get(collection, id);
-    return stored === null ? null : this.#open(collection, stored);
+    return stored === null ? null : openRecord(this.keyring, collection, stored);
   }
 
   /** In index order, at most `limit`; go on with `after` from the last one's value (its id for lists by id) and id. */
@@ -115,7 +116,7 @@ export class Store {
     query: Omit<ListQuery, 'collection'>,
   ): Promise<readonly ListedEntry<Collections[K]>[]> {
     const stored = await this.#driver.list({ ...query, collection });
-    return stored.map((record) => ({ ...this.#open(collection, record), indexValue: record.indexValue }));
+    return stored.map((record) => ({ ...openRecord(this.keyring, collection, record), indexValue: record.indexValue }));
   }
 
   count(collection: CollectionName): Promise<number> {
@@ -132,7 +133,7 @@ export class Store {
     refuseRepeats(writes);
     try {
       const result = await this.#driver.commit({
-        writes: writes.map((write) => this.#seal(write)),
+        writes: writes.map((write) => sealWrite(this.keyring, write)),
         checks: options.checks ?? [],
         fences: options.fences ?? [],
       });
@@ -156,7 +157,7 @@ export class Store {
   async getValue(secretId: string, versionId: string): Promise<SecretValue | null> {
     const id = `${secretId}/${versionId}`;
     const stored = this.#values.find(id) ?? (await this.#values.load(id, () => this.#driver.get('value', id)));
-    return stored === null ? null : this.#open('value', stored).record;
+    return stored === null ? null : openRecord(this.keyring, 'value', stored).record;
   }
 
   /** See {@link StoreDriver.claim}. */
@@ -189,9 +190,10 @@ export class Store {
     return this.#driver.backup(file);
   }
 
-  /** Sentences about what is wrong with the stored data; empty if sound. */
-  check(): Promise<readonly string[]> {
-    return this.#driver.check();
+  /** Sentences about what is wrong with the stored data; empty if sound. Reads and opens every record. */
+  async check(): Promise<readonly string[]> {
+    const damage = await this.#driver.check();
+    return damage.length > 0 ? damage : findUnopenable(this.#driver, this.keyring);
   }
 
   /** Commits under way are finished first. */
@@ -209,7 +211,7 @@ export class Store {
   #load<K extends CollectionName>(collection: K, id: string, cache: RecordCache<SizedEntry<K>>) {
     return cache.load(id, async () => {
       const stored = await this.#driver.get(collection, id);
-      return stored === null ? null : { entry: this.#open(collection, stored), size: stored.body.length };
+      return stored === null ? null : { entry: openRecord(this.keyring, collection, stored), size: stored.body.length };
     });
   }
 
@@ -219,19 +221,6 @@ export class Store {
     const made = this.opaque('name', name);
     this.#opaqueNames.set(name, made, 1);
     return made;
-  }
-
-  #open<K extends CollectionName>(collection: K, stored: StoredRecord): Entry<Collections[K]> {
-    const plain = this.keyring.open(collection, stored.id, stored.body);
-    return { id: stored.id, revision: stored.revision, record: decodeRecord(collection, plain) };
-  }
-
-  #seal(write: StoreWrite): Write {
-    const { collection, id, record } = write;
-    const expected = write.expect === undefined ? {} : { expect: write.expect };
-    if (record === null) return { collection, id, body: null, ...expected };
-    const body = this.keyring.seal(collection, id, encodeRecord(collection, record));
-    return { collection, id, body, index: indexValues(collection, record), ...expected };
   }
 
   #forget(collection: string, id: string): void {
@@ -245,14 +234,6 @@ export class Store {
     this.#names.forgetAll();
     this.#values.forgetAll();
   }
-}
-
-function indexValues<K extends CollectionName>(
-  collection: K,
-  record: Collections[K],
-): Readonly<Record<string, string>> {
-  const indexOf = INDEXES[collection] as (record: Collections[K]) => Readonly<Record<string, string>>;
-  return indexOf(record);
 }
 
 function refuseRepeats(writes: readonly StoreWrite[]): void {

@@ -1,6 +1,7 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { RekeyError } from '@rekey/core';
+import { syncToDisk } from '../sync-to-disk.ts';
 import { openForReading } from './connection.ts';
 
 /**
@@ -14,9 +15,9 @@ export function writeBackup(from: string, to: string): void {
     rmSync(partial, { force: true });
     closeSync(openSync(partial, 'wx', 0o600));
     copyInto(from, partial);
-    sync(partial);
+    syncToDisk(partial);
     renameSync(partial, to);
-    sync(dirname(to));
+    syncToDisk(dirname(to));
   } catch (error) {
     rmSync(partial, { force: true });
     rmSync(to, { force: true });
@@ -68,13 +69,4 @@ function reserve(file: string): void {
 function unwritable(file: string, code: string): RekeyError {
   const message = `The backup ${file} cannot be written (${code}); choose a folder that exists and that rekey may write to.`;
   return new RekeyError('invalid-input', message, { reason: 'backup-unwritable' });
-}
-
-function sync(path: string): void {
-  const descriptor = openSync(path, 'r');
-  try {
-    fsyncSync(descriptor);
-  } finally {
-    closeSync(descriptor);
-  }
 }
