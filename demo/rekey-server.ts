@@ -33,7 +33,7 @@ export async function startRekeyServer(sandbox: Sandbox): Promise<RekeyServer> {
   child.stderr!.pipe(createWriteStream(log, { mode: 0o600 }));
   const ended = once(child, 'exit');
   const failure = ended.then(async ([code]): Promise<never> => {
-    throw new Error(`The rekey server ended by itself (${code ?? 'killed'}): ${await lastLine(log)}`);
+    throw new Error(`The rekey server ended by itself (${code ?? 'killed'}): ${await lastLines(log)}`);
   });
   failure.catch(() => {});
   const endpoint = await Promise.race([endpointOf(child), failure]);
@@ -78,7 +78,7 @@ async function endpointOf(child: ChildProcess): Promise<string> {
   return new Promise(() => {});
 }
 
-async function lastLine(file: string): Promise<string> {
+async function lastLines(file: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch(() => '');
-  return text.trim().split('\n').at(-1) || 'it printed nothing';
+  return text.trim().split('\n').slice(-5).join(' / ') || 'it printed nothing';
 }

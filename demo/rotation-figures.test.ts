@@ -58,10 +58,10 @@ const done: RotationRecord = {
   ],
 };
 
-test('a rotation is at work up to the promotion and again while it retires the old value', () => {
+test('a rotation counts as under way until the application has adopted it, and again while it retires the old value', () => {
   assert.deepEqual(busySpans([begun], 1_300), [{ from: 1_100, until: 1_300 }]);
   assert.deepEqual(busySpans([done], 9_000), [
-    { from: 1_100, until: 1_500 },
+    { from: 1_100, until: 3_000 },
     { from: 3_500, until: 3_700 },
   ]);
 });

@@ -1,16 +1,23 @@
 import type { RotationRecord } from '@rekey/core';
 import type { Span } from './latency.ts';
 
-/** When a rotation was at work on the target: up to the promotion, and while it retired the old credential. */
+/** After a promotion the application re-reads the secret and opens its connections anew; that is the rotation's doing. */
+const ADOPTION_MS = 1_500;
+
+/** When a rotation had a hand in things: up to the promotion and its adoption, and while it retired the old credential. */
 export function busySpans(records: readonly RotationRecord[], now: number): Span[] {
   return records.flatMap((record) => {
     const from = record.startedAt ?? record.createdAt;
-    const making = { from, until: record.promotedAt ?? record.endedAt ?? now };
+    const making = { from, until: adoptedAt(record) ?? record.endedAt ?? now };
     const retiring = record.steps
       .filter((step) => step.step === 'revoke')
       .map((step) => ({ from: step.startedAt, until: step.finishedAt }));
     return [making, ...retiring];
   });
+}
+
+function adoptedAt(record: RotationRecord): number | null {
+  return record.promotedAt === null ? null : record.promotedAt + ADOPTION_MS;
 }
 
 /** Seconds from the beginning of each rotation to the promotion of its value. */

@@ -8,6 +8,9 @@ export interface RotationStatus {
   readonly recent: readonly RotationRecord[];
 }
 
+/** Hours of rotations every few seconds; older ones no longer count in the figures. */
+const REMEMBERED = 2_000;
+
 const ENDED: ReadonlySet<string> = new Set(['done', 'rolled-back', 'abandoned']);
 
 /** Everything seen of the rotations so far, newest state of each. */
@@ -24,7 +27,13 @@ export class RotationWatch {
       if (this.#records.get(record.id)?.state !== record.state) moved.set(record.id, record);
       this.#records.set(record.id, record);
     }
+    for (const id of this.#records.keys()) if (this.#records.size > REMEMBERED) this.#records.delete(id);
     return [...moved.values()].sort((a, b) => a.number - b.number);
+  }
+
+  /** From now on only ended rotations and the given ones count: what began after the time was over is not waited for. */
+  stopCounting(ids: readonly string[]): void {
+    for (const record of this.unfinished) if (!ids.includes(record.id)) this.#records.delete(record.id);
   }
 
   /** In order of their numbers. */

@@ -18,7 +18,7 @@ const good: Summary = {
 };
 
 test('the exit code is 0 only if no query failed and every rotation finished', () => {
-  assert.equal(exitCode(good), 0);
+  assert.equal(exitCode(good, false), 0);
   for (const flaw of [
     { failedQueries: 1 },
     { unfinishedRotations: 1 },
@@ -26,8 +26,13 @@ test('the exit code is 0 only if no query failed and every rotation finished', (
     { queries: 0 },
     { retiredCredentialsAccepted: 1 },
   ]) {
-    assert.equal(exitCode({ ...good, ...flaw }), 1, JSON.stringify(flaw));
+    assert.equal(exitCode({ ...good, ...flaw }, false), 1, JSON.stringify(flaw));
   }
+});
+
+test('whoever stops it before the first rotation has not seen it fail', () => {
+  assert.equal(exitCode({ ...good, rotations: 0 }, true), 0);
+  assert.equal(exitCode({ ...good, failedQueries: 1 }, true), 1);
 });
 
 test('quantiles take the nearest rank', () => {

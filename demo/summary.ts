@@ -24,12 +24,11 @@ export interface Summary {
   readonly latencyMilliseconds: { readonly outside: LatencyFigures; readonly inside: LatencyFigures };
 }
 
-/** 0 only if nothing failed, something was rotated to its end, and nothing was left half-done. */
-export function exitCode(summary: Summary): 0 | 1 {
+/** 0 only if nothing failed, nothing was left half-done and, unless a person ended it early, something was rotated. */
+export function exitCode(summary: Summary, interrupted: boolean): 0 | 1 {
   const good =
     summary.failedQueries === 0 &&
-    summary.queries > 0 &&
-    summary.rotations > 0 &&
+    (interrupted || (summary.queries > 0 && summary.rotations > 0)) &&
     summary.unfinishedRotations === 0 &&
     summary.retiredCredentialsAccepted === 0;
   return good ? 0 : 1;

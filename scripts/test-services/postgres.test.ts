@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { available, type PostgresVersion, type RunningPostgres, startPostgres } from './postgres.ts';
-import { processStart } from './process-identity.ts';
+import { findProcesses, processStart } from './process-identity.ts';
 
 const starter = fileURLToPath(new URL('postgres.ts', import.meta.url));
 
@@ -98,8 +98,7 @@ describe('a starter that dies', { skip: available('embedded').available ? false 
 
   test('is tidied up after by the next start when even the watcher was killed, and strangers are left alone', async () => {
     const { owner, started } = await startElsewhere();
-    const watcher = await findWatcher(started.folder);
-    process.kill(watcher, 'SIGKILL');
+    for (const watcher of findProcesses(`sweep.sh ${started.folder}`)) process.kill(watcher, 'SIGKILL');
     owner.kill('SIGKILL');
     await once(owner, 'exit');
     const stranger = join(folder, 'rekey-postgres-of-somebody-else');
@@ -117,9 +116,4 @@ describe('a starter that dies', { skip: available('embedded').available ? false 
       await rm(stranger, { recursive: true });
     }
   });
-
-  async function findWatcher(sandbox: string): Promise<number> {
-    const lines = execFileSync('ps', ['-A', '-o', 'pid=,args='], { encoding: 'utf8' }).split('\n');
-    return Number.parseInt(lines.find((line) => line.includes('sweep.sh') && line.includes(sandbox))!, 10);
-  }
 });
