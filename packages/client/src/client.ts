@@ -1,0 +1,165 @@
+import { randomUUID } from 'node:crypto';
+import { type Clock, systemClock } from './clock.ts';
+import { CredentialKeeper, type CredentialSource, credentialsFromEnvironment } from './credentials.ts';
+import type { RandomNumber } from './delays.ts';
+import { type Environment, findServer, type Server } from './environment.ts';
+import { RekeyClientError } from './errors.ts';
+import { Requester } from './requester.ts';
+import { type DescribeSecretAnswer, describeAnswer, type SecretValueAnswer, valueAnswer } from './secret-answers.ts';
+import { type Answer, type Fetch, Transport } from './transport.ts';
+
+/** Options of a {@link SecretsClient}; all may be left out. */
+export interface SecretsClientOptions {
+  /** URL of the server. Default: `AWS_ENDPOINT_URL_SECRETS_MANAGER`, `REKEY_ENDPOINT` or `AWS_ENDPOINT_URL`, else AWS itself. */
+  readonly endpoint?: string | undefined;
+  /** Default: `AWS_REGION`, `AWS_DEFAULT_REGION`, the profile's region, else `us-east-1` for an endpoint of your own. */
+  readonly region?: string | undefined;
+  /** Default: {@link credentialsFromEnvironment}. */
+  readonly credentials?: CredentialSource | undefined;
+  /** Bearer token for {@link SecretsClient.native}, sent instead of a signature. Default: `REKEY_TOKEN`. */
+  readonly token?: string | undefined;
+  /** Milliseconds for one attempt. Default 5,000: longer outlives a slow server, shorter finds a dead one sooner. */
+  readonly timeout?: number | undefined;
+  /** Attempts for what is retryable, the first included. Default 3. */
+  readonly attempts?: number | undefined;
+  /** Allows plain HTTP to other machines. Default false. */
+  readonly insecureHttp?: boolean | undefined;
+  /** Default: the global `fetch`, which keeps connections alive. */
+  readonly fetch?: Fetch | undefined;
+  readonly clock?: Clock | undefined;
+  readonly random?: RandomNumber | undefined;
+  /** Default: `process.env`. */
+  readonly environment?: Environment | undefined;
+}
+
+/** Which version of a secret; without the last two, the current one. */
+export interface ValueSelector {
+  readonly SecretId: string;
+  readonly VersionId?: string | undefined;
+  /** A label in AWS's spelling: `AWSCURRENT`, `AWSPENDING`, `AWSPREVIOUS` or one of your own. */
+  readonly VersionStage?: string | undefined;
+}
+
+const DEFAULT_TIMEOUT = 5_000;
+const DEFAULT_ATTEMPTS = 3;
+const TAKES_REQUEST_TOKEN: ReadonlySet<string> = new Set([
+  'CreateSecret',
+  'PutSecretValue',
+  'UpdateSecret',
+  'RotateSecret',
+]);
+const REPEATABLE_METHODS: ReadonlySet<string> = new Set(['GET', 'HEAD', 'PUT', 'DELETE']);
+
+/**
+ * Client of the AWS Secrets Manager protocol, for rekey and for AWS itself, and of rekey's native face. No dependencies;
+ * safe to share. Every failure is a {@link RekeyClientError} that holds no secret value.
+ */
+export class SecretsClient {
+  readonly #options: SecretsClientOptions;
+  readonly #environment: Environment;
+  readonly #requester: Requester;
+  #server: Promise<Server> | null = null;
+
+  constructor(options: SecretsClientOptions = {}) {
+    const { fetch: ownFetch, clock = systemClock, random = Math.random, environment = process.env } = options;
+    this.#options = options;
+    this.#environment = environment;
+    this.#requester = new Requester({
+      transport: new Transport({
+        fetch: ownFetch ?? ((url, init) => fetch(url, init)),
+        clock,
+        timeout: options.timeout ?? DEFAULT_TIMEOUT,
+      }),
+      credentials: new CredentialKeeper(options.credentials ?? credentialsFromEnvironment(environment), clock),
+      clock,
+      random,
+      attempts: options.attempts ?? DEFAULT_ATTEMPTS,
+    });
+  }
+
+  /**
+   * Reads a value.
+   *
+   * @throws RekeyClientError with the server's code: `ResourceNotFoundException` when there is no such secret or version.
+   */
+  async getSecretValue(selector: ValueSelector): Promise<SecretValueAnswer> {
+    return valueAnswer(await this.call('GetSecretValue', { ...selector }));
+  }
+
+  /** Reads everything about a secret but its value. */
+  async describeSecret(selector: { readonly SecretId: string }): Promise<DescribeSecretAnswer> {
+    return describeAnswer(await this.call('DescribeSecret', { ...selector }));
+  }
+
+  /**
+   * Any operation of the protocol by its name (`PutSecretValue`), with input and output as they travel: bytes in base64,
+   * times in seconds since the epoch. A ClientRequestToken is added where the operation takes one and none is given,
+   * which makes it safe to send again.
+   *
+   * @throws RekeyClientError
+   */
+  async call(operation: string, input: Readonly<Record<string, unknown>> = {}): Promise<Record<string, unknown>> {
+    const sent = TAKES_REQUEST_TOKEN.has(operation) ? { ClientRequestToken: randomUUID(), ...input } : input;
+    const { url, region } = await this.#findServer();
+    const headers = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `secretsmanager.${operation}` };
+    const request = { method: 'POST', url: new URL('/', url), headers, body: JSON.stringify(sent) };
+    const what = `${operation}${typeof input.SecretId === 'string' ? ` of ${input.SecretId}` : ''} failed`;
+    const call = {
+      what,
+      request,
+      region,
+      bearerToken: null,
+      repeatable: true,
+      sent,
+      service: 'secretsmanager',
+    } as const;
+    return readObject(await this.#requester.perform(call), what);
+  }
+
+  /**
+   * A call to rekey's native face: JSON over HTTP, with the bearer token where there is one, else signed for the service
+   * `rekey`. What is not repeatable by its method (POST, PATCH) is sent again only if the server turned it away unread.
+   *
+   * @param path begins with one slash; percent-encode names that stand in it. May hold a query.
+   * @throws RekeyClientError with the server's code.
+   */
+  async native(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+    const { url: origin, region } = await this.#findServer();
+    const request = nativeRequest(method, new URL(path, origin), body);
+    if (!path.startsWith('/') || request.url.origin !== origin.origin)
+      throw new RekeyClientError('configuration', 'The path of a native call must begin with one slash.');
+    const what = `${method} ${request.url.pathname} failed`;
+    const bearerToken = this.#options.token || this.#environment.REKEY_TOKEN || null;
+    const repeatable = REPEATABLE_METHODS.has(method);
+    const call = { what, request, region, bearerToken, repeatable, sent: body, service: 'rekey' } as const;
+    return readObject(await this.#requester.perform(call), what);
+  }
+
+  #findServer(): Promise<Server> {
+    this.#server ??= findServer(this.#options, this.#environment).catch((error: unknown) => {
+      this.#server = null;
+      throw error;
+    });
+    return this.#server;
+  }
+}
+
+function nativeRequest(method: string, url: URL, body: unknown) {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (body === undefined) return { method, url, headers, body: '' };
+  headers['content-type'] = 'application/json';
+  return { method, url, headers, body: JSON.stringify(body) };
+}
+
+/** The text is kept out of the error: it may hold a value. */
+function readObject(answer: Answer, what: string): Record<string, unknown> {
+  if (answer.text === '') return {};
+  try {
+    const body: unknown = JSON.parse(answer.text);
+    if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
+  } catch {
+    // Told below: the parser's own error quotes the text.
+  }
+  const sentence = `${what}: the answer is not a JSON object; is a proxy in the way?`;
+  throw new RekeyClientError('malformed-response', sentence, { status: answer.status });
+}

@@ -1,0 +1,2 @@
+export { FakeClock } from './fake-clock.ts';
+export { FakeSecretsManager, type Misbehaviour, type SeenRequest } from './fake-secrets-manager.ts';
