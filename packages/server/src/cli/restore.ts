@@ -34,7 +34,7 @@ async function restore(file: string, options: Options): Promise<void> {
   const restored = await restoreDataFolder({ file, dataFolder: options.data, keyFile: options.keyFile ?? null, escrowFiles: options.escrow });
   output.result(restored, () =>
     [
-      `${options.data}: restored, in quarantine (${restored.escrowEntries} entries of the escrow journal will be replayed)`,
+      `${options.data}: restored, in quarantine; ${restored.escrowFile === null ? 'no escrow journal was found: what was rotated after the backup can only be probed' : `the escrow journal ${restored.escrowFile} will be replayed`}`,
       `start it: rekey serve --data ${options.data}`,
       `then look: rekey quarantine status --data ${options.data}`,
     ].join('\n'),

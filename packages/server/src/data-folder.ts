@@ -1,0 +1,125 @@
+import { constants, existsSync } from 'node:fs';
+import { copyFile, chmod, open, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { RekeyError, systemRandom } from '@rekey/core';
+import type { StoredCheckpoint } from './audit/checkpoint.ts';
+import type { ServerConfig } from './config.ts';
+import { ensureRoot, type RootCredentials } from './root-credentials.ts';
+import { copyKeyFile, LocalKeySeal } from './seal/local-key.ts';
+import { keyFileOf, makeDataFolder, openSqliteStore, storeFileOf } from './store/data-folder.ts';
+import { restoreBackup } from './store/restore.ts';
+import type { Store } from './store/store.ts';
+
+/** Where everything of a data folder is. */
+export interface DataFiles {
+  readonly storeFile: string;
+  readonly keyFile: string;
+  readonly escrowFile: string;
+  readonly auditFolder: string;
+}
+
+const ESCROW_NAME = 'escrow.journal';
+
+export function dataFiles(dataFolder: string): DataFiles {
+  const folder = resolve(dataFolder);
+  return {
+    storeFile: storeFileOf(folder),
+    keyFile: keyFileOf(folder),
+    escrowFile: join(folder, ESCROW_NAME),
+    auditFolder: join(folder, 'audit'),
+  };
+}
+
+/** Makes a new data folder with store, key file and root credentials. Refuses one that has a store already. */
+export async function initialiseDataFolder(
+  config: ServerConfig,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<{ readonly root: RootCredentials; readonly made: boolean; readonly keyFile: string }> {
+  const dataFolder = config.dataFolder ?? '';
+  const { storeFile, keyFile } = dataFiles(dataFolder);
+  if (existsSync(storeFile))
+    throw new RekeyError('already-exists', `${dataFolder} holds a store already; start it with \`rekey serve --data ${dataFolder}\`, or choose another folder.`, { reason: 'store-exists' });
+  const store = await openSqliteStore({ dataDir: dataFolder, seal: new LocalKeySeal(keyFile), create: true });
+  try {
+    return { ...(await ensureRoot(store, environment, systemRandom)), keyFile };
+  } finally {
+    await store.close();
+  }
+}
+
+/** Opens the store of a folder beside a server that may be running on it. */
+export function openDataFolderForReading(dataFolder: string): Promise<Store> {
+  const { keyFile } = dataFiles(dataFolder);
+  return openSqliteStore({ dataDir: dataFolder, seal: new LocalKeySeal(keyFile), create: false, readOnly: true });
+}
+
+/** Id of the setting that holds the newest signed head of the audit log. */
+export const AUDIT_HEAD = 'audit-head';
+
+/** The head of the audit log as the store knows it; null if nothing was audited yet. */
+export async function readAuditHead(dataFolder: string): Promise<StoredCheckpoint | null> {
+  const store = await openDataFolderForReading(dataFolder);
+  try {
+    const entry = await store.get('setting', AUDIT_HEAD);
+    return entry === null ? null : (entry.record as unknown as StoredCheckpoint);
+  } finally {
+    await store.close();
+  }
+}
+
+/** A consistent copy of the store, also while its server runs. The key file is not in it. */
+export async function backupDataFolder(dataFolder: string, file: string): Promise<void> {
+  const store = await openDataFolderForReading(dataFolder);
+  try {
+    await store.backup(resolve(file));
+  } finally {
+    await store.close();
+  }
+}
+
+/** Writes a file that must not exist yet, for its owner only, and waits for the disk. */
+export async function writeNewFile(file: string, content: Uint8Array): Promise<void> {
+  const handle = await open(file, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    throw new RekeyError('already-exists', error.code === 'EEXIST' ? `${file} exists already; it is not overwritten.` : `cannot write ${file}: ${error.code}.`);
+  });
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+export interface RestoreOptions {
+  readonly file: string;
+  readonly dataFolder: string;
+  /** Null: the key file lies in the new folder already. */
+  readonly keyFile: string | null;
+  /** Copies of the escrow journal; empty: the one beside the key file, if there is one. */
+  readonly escrowFiles: readonly string[];
+}
+
+/** Makes a data folder from a backup, in quarantine, with the escrow journal that its first start replays. */
+export async function restoreDataFolder(options: RestoreOptions): Promise<{ readonly dataFolder: string; readonly escrowFile: string | null }> {
+  const { file, dataFolder } = options;
+  const files = dataFiles(dataFolder);
+  const keyFile = options.keyFile ?? files.keyFile;
+  await restoreBackup({ backup: file, dataDir: dataFolder, seal: new LocalKeySeal(keyFile), now: Date.now });
+  if (resolve(keyFile) !== files.keyFile) copyKeyFile(keyFile, files.keyFile);
+  const escrow = findEscrow(options, keyFile);
+  if (escrow === null) return { dataFolder, escrowFile: null };
+  await rm(files.escrowFile, { force: true });
+  await copyFile(escrow, files.escrowFile, constants.COPYFILE_EXCL);
+  await chmod(files.escrowFile, 0o600);
+  return { dataFolder, escrowFile: escrow };
+}
+
+function findEscrow({ escrowFiles }: RestoreOptions, keyFile: string): string | null {
+  const [named] = escrowFiles;
+  if (named !== undefined && !existsSync(named))
+    throw new RekeyError('invalid-input', `there is no escrow journal at ${named}; name the right file, or leave --escrow out.`, { reason: 'wrong-use' });
+  const beside = join(dirname(resolve(keyFile)), ESCROW_NAME);
+  return named ?? (existsSync(beside) ? beside : null);
+}
+
+export { makeDataFolder };
