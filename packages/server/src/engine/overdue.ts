@@ -1,0 +1,47 @@
+import type { Clock, SecretRecord } from '@rekey/core';
+import type { Store } from '../store/store.ts';
+import type { RotationAlerts } from './rotation-journal.ts';
+import { upTo } from './rotations.ts';
+
+/** Secrets looked at in one pass. */
+const PAGE = 100;
+
+/** Name of the condition under which being overdue stands as an alert. */
+export function overdueCondition(secretId: string): string {
+  return `overdue/${secretId}`;
+}
+
+/**
+ * Notices rotations that did not happen in time, whatever the reason: a target away for days, a person who is needed, a
+ * scheduler that stood still. Reads only deadlines that have passed since it last looked.
+ */
+export class OverdueWatch {
+  readonly #store: Store;
+  readonly #alerts: RotationAlerts;
+  readonly #clock: Clock;
+  #seen: { readonly value: string; readonly id: string } | null = null;
+
+  constructor(parts: { readonly store: Store; readonly alerts: RotationAlerts; readonly clock: Clock }) {
+    this.#store = parts.store;
+    this.#alerts = parts.alerts;
+    this.#clock = parts.clock;
+  }
+
+  async look(): Promise<void> {
+    const passed = await this.#store.list('secret', {
+      index: 'deadline',
+      until: upTo(this.#clock.now() - 1),
+      ...(this.#seen === null ? {} : { after: this.#seen }),
+      limit: PAGE,
+    });
+    for (const { id, record, indexValue } of passed) {
+      await this.#alerts.raise(overdueCondition(id), { secretId: id, text: sentence(record) });
+      this.#seen = { value: indexValue ?? '', id };
+    }
+  }
+}
+
+function sentence({ name, rotation }: SecretRecord): string {
+  const deadline = new Date(rotation?.deadlineAt ?? 0).toISOString();
+  return `The rotation of ${name} is overdue since ${deadline}: see \`rekey status ${name}\` for what it waits for.`;
+}

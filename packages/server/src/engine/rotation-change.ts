@@ -1,0 +1,168 @@
+import type {
+  RotationRecord,
+  RotationState,
+  RotationStep,
+  RotatorErrorClass,
+  StepRecord,
+  StepReport,
+} from '@rekey/core';
+
+/**
+ * The changes a rotation's record goes through, pure: each takes the record and returns it as it is afterwards. What
+ * is durable about a rotation is this record and nothing else.
+ */
+
+/** Attempts kept from the beginning and from the end; between them a rotation that retried for days repeats itself. */
+export const FIRST_STEPS_KEPT = 20;
+export const LAST_STEPS_KEPT = 30;
+
+export const ENDED: ReadonlySet<RotationState> = new Set(['done', 'rolled-back', 'abandoned']);
+export const PROMOTED: ReadonlySet<RotationState> = new Set(['promoted', 'retiring', 'done']);
+
+/** A failure as it goes into the record: one sentence, never a value. */
+export interface StepFailure {
+  readonly errorClass: RotatorErrorClass;
+  readonly message: string;
+  readonly nextAction: string | null;
+  /** For a conflict raised by the fence: the newer number found at the target. */
+  readonly observedFence: number | null;
+}
+
+/** The step is about to be tried; recorded before it is. */
+export function intending(record: RotationRecord, step: RotationStep, now: number): RotationRecord {
+  return {
+    ...record,
+    doing: { step, startedAt: now },
+    startedAt: record.startedAt ?? now,
+    setStartedAt: step === 'set' ? (record.setStartedAt ?? now) : record.setStartedAt,
+    waitingFor: null,
+  };
+}
+
+/** The step is done; `state` is what is durably true now. */
+export function stepDone(
+  record: RotationRecord,
+  state: RotationState,
+  report: StepReport,
+  now: number,
+  reason: string | null = null,
+): RotationRecord {
+  return {
+    ...inState(record, state, now),
+    strategy: report.strategy ?? record.strategy,
+    steps: withAttempt(record, { outcome: 'done', errorClass: null, reason, findings: report.findings }, now),
+  };
+}
+
+/** The step failed. With `inDoubt` it stays marked as being done: nobody knows what the target holds. */
+export function stepFailed(
+  record: RotationRecord,
+  failure: StepFailure,
+  now: number,
+  { inDoubt = false }: { readonly inDoubt?: boolean } = {},
+): RotationRecord {
+  const { errorClass, message } = failure;
+  const attempt = { outcome: inDoubt ? ('unknown' as const) : ('failed' as const), errorClass, reason: message };
+  return {
+    ...record,
+    doing: inDoubt ? record.doing : null,
+    attempts: record.attempts + 1,
+    lastErrorClass: errorClass,
+    lastError: message,
+    steps: withAttempt(record, { ...attempt, findings: [] }, now),
+  };
+}
+
+/** A new state, reached at once: nothing is being tried and nothing waited for. */
+export function inState(record: RotationRecord, state: RotationState, now: number): RotationRecord {
+  return {
+    ...record,
+    state,
+    doing: null,
+    attempts: 0,
+    nextAttemptAt: now,
+    waitingFor: null,
+    lastErrorClass: null,
+    lastError: null,
+  };
+}
+
+export function waiting(record: RotationRecord, until: number, why: string): RotationRecord {
+  return { ...record, nextAttemptAt: until, waitingFor: why };
+}
+
+/** A person is needed; `why` ends with what to do. */
+export function blocked(record: RotationRecord, why: string): RotationRecord {
+  return { ...record, state: 'blocked', doing: null, nextAttemptAt: null, waitingFor: why };
+}
+
+export function ended(
+  record: RotationRecord,
+  state: 'done' | 'rolled-back' | 'abandoned',
+  now: number,
+  why: string | null = null,
+): RotationRecord {
+  return { ...record, state, doing: null, nextAttemptAt: null, endedAt: now, waitingFor: why };
+}
+
+/** The target took the new value and *current* points at it: the old one is now the one that must go. */
+export function promoted(record: RotationRecord, now: number): RotationRecord {
+  const { setStartedAt, strategy, settings } = record;
+  const window = strategy === 'single-user' && setStartedAt !== null ? now - setStartedAt : null;
+  return {
+    ...stepDone(record, 'promoted', { findings: [], strategy }, now),
+    promotedAt: now,
+    retireAt: now + (strategy === 'single-user' ? 0 : settings.overlap),
+    switchWindow: window,
+  };
+}
+
+/** The target was proven not to have taken the new value, so that its switch window was not opened. */
+export function notTaken(record: RotationRecord): RotationRecord {
+  return { ...record, state: 'created', doing: null, setStartedAt: null };
+}
+
+/**
+ * A person asks for another try: from the first step, with the value that was recorded. What was proven since stays
+ * true in the record (promotion, what is set), steps that were done are done again and find it so.
+ */
+export function resumed(record: RotationRecord, currentVersionId: string | null, now: number): RotationRecord {
+  const state = record.promotedAt !== null ? 'promoted' : 'due';
+  const previousVersionId = record.promotedAt !== null ? record.previousVersionId : currentVersionId;
+  return { ...inState(record, state, now), previousVersionId };
+}
+
+/**
+ * True while the target may refuse what applications hold as *current*: one password, changed by `set` and not yet
+ * promoted. A function that does not say its strategy is taken to have one password only.
+ */
+export function inSwitchWindow(record: RotationRecord): boolean {
+  const onePassword = record.strategy === 'single-user' || record.strategy === null;
+  return onePassword && record.setStartedAt !== null && record.promotedAt === null && !ENDED.has(record.state);
+}
+
+/** How often a step failed with a class since the rotation began, as far as its history is kept. */
+export function failuresOf(record: RotationRecord, step: RotationStep, errorClass: RotatorErrorClass): number {
+  return record.steps.filter((attempt) => attempt.step === step && attempt.errorClass === errorClass).length;
+}
+
+/** Notes that a step recorded as being done came to no recorded end: the server stopped, or lost its claim. */
+export function interrupted(record: RotationRecord, now: number): RotationRecord {
+  const told =
+    record.steps.at(-1)?.startedAt === record.doing?.startedAt && record.steps.at(-1)?.step === record.doing?.step;
+  if (record.doing === null || told) return record;
+  const reason = 'Interrupted: the server stopped or lost its claim.';
+  return { ...record, steps: withAttempt(record, { outcome: 'unknown', errorClass: null, reason, findings: [] }, now) };
+}
+
+function withAttempt(
+  record: RotationRecord,
+  result: Pick<StepRecord, 'outcome' | 'errorClass' | 'reason' | 'findings'>,
+  now: number,
+): readonly StepRecord[] {
+  if (record.doing === null) return record.steps;
+  const { step, startedAt } = record.doing;
+  const steps = [...record.steps, { step, attempt: record.attempts + 1, startedAt, finishedAt: now, ...result }];
+  if (steps.length <= FIRST_STEPS_KEPT + LAST_STEPS_KEPT) return steps;
+  return [...steps.slice(0, FIRST_STEPS_KEPT), ...steps.slice(-LAST_STEPS_KEPT)];
+}

@@ -1,0 +1,148 @@
+/**
+ * The rotation machine: what comes next, decided from the record and a few facts, without touching anything.
+ *
+ * ```
+ *   due ──create──► created ──set──► set ──test──► tested ──finish──► promoted ──► retiring ──revoke──► done
+ *    ▲                 │ ▲             │                                  └── nothing to revoke ──────► done
+ *    └──fresh value────┘ └──not taken──┘            sideways: blocked · rolled-back · abandoned
+ * ```
+ *
+ * Order of the questions: has it ended; what did others do meanwhile (./interference.ts); is it its turn; was a step
+ * cut short (./recover.ts); else the next step.
+ */
+import type { RotationRecord, RotationStep, SecretRecord } from '@rekey/core';
+import { interference } from './interference.ts';
+import { recover } from './recover.ts';
+import { ENDED } from './rotation-change.ts';
+
+/** What the rotation function can do besides the four steps. */
+export interface Abilities {
+  readonly probe: boolean;
+  readonly probeDecoy: boolean;
+  readonly revoke: boolean;
+}
+
+export interface RotationFacts {
+  readonly now: number;
+  /** Null when the secret was removed for good. */
+  readonly secret: SecretRecord | null;
+  /** The rotation whose overlap this one waits for; null when it is its turn. */
+  readonly ahead: RotationRecord | null;
+  readonly abilities: Abilities;
+  /** False until the target was seen to refuse a random password. */
+  readonly targetProven: boolean;
+}
+
+export type Decision =
+  /** It has ended or is blocked. */
+  | { readonly do: 'stop' }
+  /** Wait; nothing is wrong. */
+  | { readonly do: 'wait'; readonly until: number; readonly why: string }
+  /** Try a step. */
+  | { readonly do: 'step'; readonly step: RotationStep }
+  /** A random password must be refused, or nothing the target says proves anything. */
+  | { readonly do: 'prove-target' }
+  /** `adopt`: the value to be tested is the one that is current. */
+  | { readonly do: 'copy-current' }
+  /** A value put by hand before anything was made is simply what this rotation starts from. */
+  | { readonly do: 'rebase'; readonly currentVersionId: string | null }
+  /** The state that is durably true, found by looking. */
+  | { readonly do: 'advance'; readonly to: 'created'; readonly why: string }
+  /** Ask the target whether it holds the new value. */
+  | { readonly do: 'resolve'; readonly doubt: Doubt }
+  /** Somebody else moved *current* to the new version, which the target accepts. */
+  | { readonly do: 'accept-promotion' }
+  /** Promoted: is there an old value to retire, or was it replaced? */
+  | { readonly do: 'settle' }
+  | { readonly do: 'end'; readonly state: 'done' | 'rolled-back' | 'abandoned'; readonly why: string | null }
+  | { readonly do: 'block'; readonly why: string };
+
+/**
+ * What is not known of the target: whether `set` reached it; whether it holds a value it is said to have rejected;
+ * whether a value that failed its test is nevertheless the only one accepted.
+ */
+export type Doubt = 'set-cut-short' | 'value-rejected' | 'test-failed';
+
+/** Decides what to do next. Pure. */
+export function next(record: RotationRecord, facts: RotationFacts): Decision {
+  if (ENDED.has(record.state) || record.state === 'blocked') return { do: 'stop' };
+  return (
+    interference(record, facts) ??
+    queue(record, facts) ??
+    recover(record, facts) ??
+    pause(record, facts) ??
+    progress(record, facts)
+  );
+}
+
+/** How soon a queued rotation looks again when the one ahead has no time of its own. Milliseconds. */
+const QUEUE_PATIENCE = 30_000;
+
+function queue(_record: RotationRecord, { ahead, now }: RotationFacts): Decision | null {
+  if (ahead === null) return null;
+  const retireAt = ahead.retireAt ?? 0;
+  return { do: 'wait', until: Math.max(retireAt, now + QUEUE_PATIENCE), why: queueSentence(ahead) };
+}
+
+/** Why a queued rotation does not begin, and when it will. */
+export function queueSentence(ahead: RotationRecord): string {
+  if (ahead.state === 'blocked')
+    return `Waits for rotation ${ahead.number}, which is blocked: ${ahead.waitingFor ?? 'see its status'}`;
+  if (ahead.retireAt === null) return `Waits for rotation ${ahead.number}, which is still at work.`;
+  return `Waits for the overlap of rotation ${ahead.number}, which runs until ${new Date(ahead.retireAt).toISOString()}.`;
+}
+
+function pause({ nextAttemptAt, waitingFor }: RotationRecord, { now }: RotationFacts): Decision | null {
+  if (nextAttemptAt === null || nextAttemptAt <= now) return null;
+  return { do: 'wait', until: nextAttemptAt, why: waitingFor ?? 'Waits for its next attempt.' };
+}
+
+function progress(record: RotationRecord, facts: RotationFacts): Decision {
+  switch (record.state) {
+    case 'due':
+      return fromDue(record, facts);
+    case 'created':
+      return fromCreated(record, facts);
+    case 'set':
+      return fromSet(record, facts);
+    case 'tested':
+      return record.cause === 'adopt'
+        ? { do: 'end', state: 'done', why: 'The current value was tested; nothing was changed.' }
+        : { do: 'step', step: 'finish' };
+    case 'promoted':
+      return { do: 'settle' };
+    case 'retiring':
+      return fromRetiring(record, facts);
+    default:
+      return { do: 'stop' };
+  }
+}
+
+function fromDue(record: RotationRecord, { targetProven }: RotationFacts): Decision {
+  if (!targetProven) return { do: 'prove-target' };
+  return record.cause === 'adopt' ? { do: 'copy-current' } : { do: 'step', step: 'create' };
+}
+
+function fromCreated(record: RotationRecord, { abilities }: RotationFacts): Decision {
+  if (record.lastErrorClass !== 'rejected-value') return { do: 'step', step: 'set' };
+  if (abilities.probe) return { do: 'resolve', doubt: 'value-rejected' };
+  const why = `The target rejected the new value, and ${record.functionArn} cannot look whether it holds it all the same: remove the label pending from the version, then rotate again.`;
+  return { do: 'block', why };
+}
+
+/**
+ * With one password, a value that was set is the only one the target takes: if its test fails for another reason
+ * than reachability, promoting it ends the outage and holding it back prolongs it. A login decides.
+ */
+function fromSet(record: RotationRecord, { abilities }: RotationFacts): Decision {
+  const failedHard = record.lastErrorClass !== null && record.lastErrorClass !== 'unreachable';
+  if (failedHard && record.strategy === 'single-user' && abilities.probe && record.cause !== 'adopt')
+    return { do: 'resolve', doubt: 'test-failed' };
+  return { do: 'step', step: 'test' };
+}
+
+function fromRetiring({ retireAt }: RotationRecord, { now }: RotationFacts): Decision {
+  if (retireAt !== null && retireAt > now)
+    return { do: 'wait', until: retireAt, why: `The old value stays valid until ${new Date(retireAt).toISOString()}.` };
+  return { do: 'step', step: 'revoke' };
+}

@@ -1,0 +1,359 @@
+import {
+  CURRENT,
+  PENDING,
+  type RandomSource,
+  RekeyError,
+  type RotationRecord,
+  type SecretRecord,
+  type SecretRotation,
+  type SecretValue,
+} from '@rekey/core';
+import { sortable } from '../store/collections.ts';
+import type { Entry, Store, StoreWrite } from '../store/store.ts';
+import { crossing } from './boundary.ts';
+import { type DueReason, dueReasons } from './due.ts';
+import type { EscrowJournal } from './escrow.ts';
+import { storePendingValue } from './pending-value.ts';
+import { emptyVersion } from './pending-version.ts';
+import { unplanned } from './plan-next.ts';
+import { findFinishing, neededVersions, promotion, valueWrite } from './promotion.ts';
+import { auditOfChange, notMade } from './rotation-audit.ts';
+import { ENDED, ended, inSwitchWindow, resumed } from './rotation-change.ts';
+import type { JournalParts, RotationJournal } from './rotation-journal.ts';
+import { type BeginRequest, type Start, startRotation } from './rotation-start.ts';
+import { findLabelled, findVersion, prune } from './versions.ts';
+
+export interface RotationsParts extends JournalParts {
+  readonly journal: RotationJournal;
+  readonly escrow: EscrowJournal;
+  readonly random: RandomSource;
+}
+
+/** Compare-and-set against whoever writes the secret at the same time (labels, tags, another server's scheduler). */
+const ATTEMPTS = 20;
+/** How far back a repeated request is recognised, and the most that one listing gives. */
+const MOST_LISTED = 100;
+
+/** Rotations as others see them: asked for, looked at, called off. What carries them on is the worker. */
+export class Rotations {
+  readonly #parts: RotationsParts;
+
+  constructor(parts: RotationsParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Begins a rotation: configuration, empty pending version and record in one commit. While the overlap of the last one
+   * runs it is queued, and says so in `waitingFor`. The same version id again returns what it began before; without one,
+   * a rotation at work is joined. A blocked one is taken up again either way.
+   *
+   * @param secretId the record's id
+   * @throws RekeyError as {@link startRotation}, and `not-found`
+   */
+  async begin(secretId: string, request: BeginRequest): Promise<RotationRecord> {
+    const begun = await this.#begin(secretId, request, () => true);
+    if (begun === null) throw new RekeyError('bug', 'A rotation that was asked for was not begun.');
+    return begun;
+  }
+
+  /** Begins the rotation that the schedule asks for, once however many ask; null if it is not due (any more). */
+  async beginDue(secretId: string): Promise<RotationRecord | null> {
+    const request: BeginRequest = { versionId: null, cause: 'schedule', askedBy: 'schedule' };
+    return this.#begin(secretId, request, (secret, quarantined) => {
+      const facts = { now: this.#parts.clock.now(), quarantined };
+      return dueReasons(secret, facts).due;
+    });
+  }
+
+  /**
+   * Tests the current value as a rotation would, and changes nothing (AWS: RotateImmediately=false). The test runs in
+   * the background against a temporary pending version that is removed afterwards; see the record's state for its end.
+   *
+   * @throws RekeyError as {@link begin}
+   */
+  verify(secretId: string, request: Omit<BeginRequest, 'cause'>): Promise<RotationRecord> {
+    return this.begin(secretId, { ...request, cause: 'adopt' });
+  }
+
+  /**
+   * Switches rotation off. A rotation at work is abandoned and may leave its pending version behind (AWS), unless
+   * stopping would leave *current* refused by the target: then it goes on to its end and is the last one.
+   *
+   * @returns the version left pending; null if none is
+   */
+  async cancel(secretId: string, now: number): Promise<{ readonly versionId: string | null }> {
+    for (let attempt = 1; ; attempt += 1) {
+      const secret = await this.#secret(secretId);
+      const { rotation } = secret.record;
+      if (rotation === null) throw notConfigured(secret.record);
+      const { active, queued } = await this.#atWork(secret.record);
+      const stopped = [active, queued].filter(
+        (entry) => entry !== null && mayStop(entry.record),
+      ) as Entry<RotationRecord>[];
+      try {
+        return await this.#commitCancel(secret, rotation, stopped, now);
+      } catch (error) {
+        if (attempt >= ATTEMPTS || !isConflict(error)) throw error;
+      }
+    }
+  }
+
+  /** Takes a blocked rotation up again, from its first step with its recorded value; of any other: nothing happens. */
+  async reattempt(secretId: string): Promise<RotationRecord | null> {
+    const secret = await this.#secret(secretId);
+    const { active } = await this.#atWork(secret.record);
+    if (active === null) return null;
+    return active.record.state === 'blocked' ? this.#resume(active) : active.record;
+  }
+
+  /**
+   * Moves *current* for a rotation function that promotes by itself, through UpdateSecretVersionStage.
+   *
+   * @returns false if no rotation is about to promote this version: then it is somebody's own move of a label
+   * @throws RekeyError `invalid-state` (reason `current-changed`)
+   */
+  async promote(secretId: string, versionId: string): Promise<boolean> {
+    const { store, journal, clock } = this.#parts;
+    const secret = await this.#secret(secretId);
+    const rotation = await findFinishing(store, secret.record, versionId);
+    if (rotation === null) return false;
+    await journal.writeWithSecret(
+      'promotion',
+      rotation,
+      (latest) => promotion(rotation.record, latest, clock.now()),
+      null,
+    );
+    return true;
+  }
+
+  /**
+   * Keeps the value that a rotation function puts into the version staged for it, in the escrow journal too.
+   *
+   * @throws RekeyError `invalid-state`, reason `version-not-staged`
+   */
+  fillPending(secretId: string, versionId: string, value: SecretValue): Promise<void> {
+    return storePendingValue(this.#parts, secretId, versionId, value, null);
+  }
+
+  /** @throws RekeyError `not-found` */
+  async get(rotationId: string): Promise<RotationRecord> {
+    const entry = await this.#parts.store.get('rotation', rotationId);
+    if (entry === null) throw new RekeyError('not-found', `There is no rotation ${rotationId}.`);
+    return entry.record;
+  }
+
+  /** The rotations of a secret, newest first. */
+  async history(secretId: string, limit: number = MOST_LISTED): Promise<readonly RotationRecord[]> {
+    const listed = await this.#parts.store.list('rotation', {
+      index: 'secret',
+      from: `${secretId}/`,
+      until: `${secretId}/~`,
+      descending: true,
+      limit: Math.min(limit, MOST_LISTED),
+    });
+    return listed.map(({ record }) => record);
+  }
+
+  /** The rotation at work; null if there is none. */
+  async active(secretId: string): Promise<RotationRecord | null> {
+    const { active } = await this.#atWork((await this.#secret(secretId)).record);
+    return active?.record ?? null;
+  }
+
+  /** The rotation that waits behind the one at work; null if there is none. */
+  async queued(secretId: string): Promise<RotationRecord | null> {
+    const { queued } = await this.#atWork((await this.#secret(secretId)).record);
+    return queued?.record ?? null;
+  }
+
+  /** Is it due, and why? */
+  async due(secretId: string): Promise<{ readonly due: boolean; readonly reasons: readonly DueReason[] }> {
+    const { record } = await this.#secret(secretId);
+    return dueReasons(record, { now: this.#parts.clock.now(), quarantined: await isQuarantined(this.#parts.store) });
+  }
+
+  /** Versions that rotations of the secret still need, whatever their labels: they must not be pruned. */
+  async needed(secret: SecretRecord): Promise<ReadonlySet<string>> {
+    const { active, queued } = await this.#atWork(secret);
+    return neededVersions([active, queued].flatMap((entry) => (entry === null ? [] : [entry.record])));
+  }
+
+  async #begin(
+    secretId: string,
+    request: BeginRequest,
+    isWanted: (secret: SecretRecord, quarantined: boolean) => boolean,
+  ): Promise<RotationRecord | null> {
+    const [rotationId, freshVersionId] = [this.#newId(), this.#newId()];
+    for (let attempt = 1; ; attempt += 1) {
+      const secret = await this.#secret(secretId);
+      if (!isWanted(secret.record, await isQuarantined(this.#parts.store))) return null;
+      const { active, queued } = await this.#atWork(secret.record);
+      const earlier = await this.#begunBefore(secret.record, request.versionId);
+      if (earlier !== null) return earlier;
+      const facts = { now: this.#parts.clock.now(), rotationId, freshVersionId };
+      const known = { active: active?.record ?? null, queued: queued?.record ?? null };
+      const start = startRotation(secret.record, request, { ...facts, ...known });
+      try {
+        return start.start === 'joined'
+          ? await this.#join(start, active)
+          : await this.#commitBegin(secret, start, active);
+      } catch (error) {
+        if (attempt >= ATTEMPTS || !isConflict(error)) throw error;
+      }
+    }
+  }
+
+  /** A request repeated after its rotation ended: the version is there, and its rotation is remembered. */
+  async #begunBefore(secret: SecretRecord, versionId: string | null): Promise<RotationRecord | null> {
+    if (versionId === null || findVersion(secret, versionId)?.labels.length === 0) return null;
+    const isLeftover = findLabelled(secret, PENDING)?.id === versionId;
+    if (isLeftover || findVersion(secret, versionId) === null) return null;
+    return (await this.history(secret.id)).find((record) => record.versionId === versionId) ?? null;
+  }
+
+  async #join({ record }: Start & { start: 'joined' }, active: Entry<RotationRecord> | null): Promise<RotationRecord> {
+    const joined = active?.id === record.id ? active : null;
+    return joined?.record.state === 'blocked' ? this.#resume(joined) : record;
+  }
+
+  async #commitBegin(
+    secret: Entry<SecretRecord>,
+    { record, secret: begun }: Start & { start: 'begun' },
+    active: Entry<RotationRecord> | null,
+  ): Promise<RotationRecord> {
+    const { store, alerts, audit, boundary, clock } = this.#parts;
+    const needed = neededVersions([record, ...(active === null ? [] : [active.record])]);
+    const kept = prune(begun, needed, clock.now());
+    const writes: StoreWrite[] = [
+      { collection: 'secret', id: secret.id, record: kept.secret, expect: secret.revision },
+      { collection: 'rotation', id: record.id, record, expect: 0 },
+      ...kept.dropped.map((versionId) => valueWrite(secret.id, versionId)),
+      ...this.#nudge(active, record),
+      ...(await alerts.writesFor(null, record)),
+    ];
+    const entry = auditOfChange(null, record, clock.now());
+    if (entry !== null) await audit.append(entry);
+    try {
+      await crossing(boundary, 'begin', () => store.commit(writes));
+      return record;
+    } catch (error) {
+      if (entry !== null) await audit.append(notMade(entry, clock.now(), 'the secret was changed meanwhile'));
+      throw error;
+    }
+  }
+
+  /** A rotation whose pending label the new one takes is to look at itself at once: it ends, or goes on to its end. */
+  #nudge(active: Entry<RotationRecord> | null, begun: RotationRecord): readonly StoreWrite[] {
+    if (active === null || active.record.promotedAt !== null) return [];
+    const blocked = active.record.state === 'blocked';
+    const now = begun.createdAt;
+    const record = blocked
+      ? resumed(active.record, begun.previousVersionId, now)
+      : { ...active.record, nextAttemptAt: now };
+    return [{ collection: 'rotation', id: active.id, record, expect: active.revision }];
+  }
+
+  /** What was never told to any target is given up where *current* has moved on; what may have been told is kept. */
+  async #resume(entry: Entry<RotationRecord>): Promise<RotationRecord> {
+    const { journal, clock } = this.#parts;
+    const resuming = await journal.writeWithSecret(
+      'recovery',
+      entry,
+      (secret) => {
+        const current = findLabelled(secret, CURRENT)?.id ?? null;
+        const record = resumed(entry.record, current, clock.now());
+        const untold = entry.record.setStartedAt === null && entry.record.promotedAt === null;
+        if (!untold || current === entry.record.previousVersionId) return { secret, record };
+        const emptied = emptyVersion(secret, record.versionId, clock.now());
+        return { secret: emptied, record, writes: [valueWrite(secret.id, record.versionId)] };
+      },
+      null,
+    );
+    return resuming.record;
+  }
+
+  async #commitCancel(
+    secret: Entry<SecretRecord>,
+    rotation: SecretRotation,
+    stopped: readonly Entry<RotationRecord>[],
+    now: number,
+  ): Promise<{ readonly versionId: string | null }> {
+    const { store, alerts, audit, boundary } = this.#parts;
+    const ids = new Set(stopped.map(({ id }) => id));
+    const keep = (id: string | null) => (id === null || ids.has(id) ? null : id);
+    const off: SecretRotation = {
+      ...unplanned(rotation),
+      enabled: false,
+      deadlineAt: null,
+      activeRotationId: keep(rotation.activeRotationId) ?? keep(rotation.queuedRotationId),
+      queuedRotationId: keep(rotation.activeRotationId) === null ? null : keep(rotation.queuedRotationId),
+    };
+    const writes: StoreWrite[] = [
+      {
+        collection: 'secret',
+        id: secret.id,
+        record: { ...secret.record, rotation: off, changedAt: now },
+        expect: secret.revision,
+      },
+    ];
+    for (const { id, revision, record } of stopped) {
+      const after = ended(record, 'abandoned', now, 'Rotation was cancelled.');
+      const entry = auditOfChange(record, after, now);
+      if (entry !== null) await audit.append(entry);
+      writes.push(
+        { collection: 'rotation', id, record: after, expect: revision },
+        ...(await alerts.writesFor(record, after)),
+      );
+    }
+    await crossing(boundary, 'cancel', () => store.commit(writes));
+    return { versionId: leftPending(secret.record) };
+  }
+
+  async #atWork(secret: SecretRecord) {
+    const find = async (id: string | null | undefined) => {
+      const entry = id == null ? null : await this.#parts.store.get('rotation', id);
+      return entry === null || ENDED.has(entry.record.state) ? null : entry;
+    };
+    const active = await find(secret.rotation?.activeRotationId);
+    return { active, queued: await find(secret.rotation?.queuedRotationId) };
+  }
+
+  async #secret(secretId: string): Promise<Entry<SecretRecord>> {
+    const secret = await this.#parts.store.get('secret', secretId);
+    if (secret === null) throw new RekeyError('not-found', 'There is no such secret.');
+    return secret;
+  }
+
+  #newId(): string {
+    return Buffer.from(this.#parts.random.bytes(16)).toString('hex');
+  }
+}
+
+/** A restored store rotates nothing until a person has looked (`rekey quarantine end`). */
+export async function isQuarantined(store: Store): Promise<boolean> {
+  return (await store.get('setting', 'quarantine')) !== null;
+}
+
+/** Sort key under which a moment stands in an index, exclusive upper bound of what lies at or before it. */
+export function upTo(now: number): string {
+  return sortable(now + 1);
+}
+
+function mayStop(record: RotationRecord): boolean {
+  return record.promotedAt === null && !inSwitchWindow(record);
+}
+
+function leftPending(secret: SecretRecord): string | null {
+  const pending = findLabelled(secret, PENDING);
+  return pending === null || pending.labels.includes(CURRENT) ? null : pending.id;
+}
+
+function notConfigured(secret: SecretRecord): RekeyError {
+  return new RekeyError('invalid-state', `Rotation was never configured on ${secret.name}.`, {
+    reason: 'rotation-not-configured',
+  });
+}
+
+function isConflict(error: unknown): boolean {
+  return error instanceof RekeyError && error.code === 'conflict';
+}

@@ -1,0 +1,372 @@
+import {
+  CURRENT,
+  type FindRotationFunction,
+  type FunctionStep,
+  type RotationFunction,
+  type RotationRecord,
+  type RotationStep,
+  type SecretRecord,
+  type StepReport,
+} from '@rekey/core';
+import type { Entry } from '../store/store.ts';
+import { resolved } from './doubt.ts';
+import { afterFailure, failure, mayRaiseNumber, sentence } from './failure.ts';
+import type { HeldSecret } from './held-secrets.ts';
+import { emptyVersion } from './pending-version.ts';
+import { promotion, valueWrite } from './promotion.ts';
+import { type Retired, retire, settle } from './retirement.ts';
+import { type Abilities, type Decision, type Doubt, next } from './rotation.ts';
+import {
+  blocked,
+  ENDED,
+  ended,
+  inState,
+  inSwitchWindow,
+  intending,
+  interrupted,
+  type StepFailure,
+  stepDone,
+  stepFailed,
+  waiting,
+} from './rotation-change.ts';
+import { ending, successorOf } from './rotation-end.ts';
+import { fillVersion, findLabelled, findVersion } from './versions.ts';
+import { ask, isCurrentChanged, type RunnerParts, type Work } from './work.ts';
+
+/** Moves in one go. A rotation takes some ten; one that takes more goes in circles and is left for its next turn. */
+const MOST_MOVES = 40;
+
+const FUNCTION_STEPS: Readonly<Record<'create' | 'set' | 'test' | 'finish', FunctionStep>> = {
+  create: 'createSecret',
+  set: 'setSecret',
+  test: 'testSecret',
+  finish: 'finishSecret',
+};
+
+/** Carries rotations on, one durable step at a time: record what is meant, do it, record what came of it. */
+export class Runner {
+  readonly #parts: RunnerParts;
+  readonly #findFunction: FindRotationFunction;
+
+  constructor(parts: RunnerParts, findFunction: FindRotationFunction) {
+    this.#parts = parts;
+    this.#findFunction = findFunction;
+  }
+
+  /**
+   * Goes on with a rotation until it waits, ends, or `letGo` says so at a point where nothing is left in between.
+   *
+   * @returns when to come back; null if it ended or needs a person
+   * @throws RekeyError for trouble on our side: the record says what is durable, come back later
+   */
+  async run(held: HeldSecret, rotationId: string, letGo: () => boolean): Promise<number | null> {
+    for (let moves = 0; moves < MOST_MOVES; moves += 1) {
+      const entry = await this.#read(held, rotationId, moves === 0);
+      if (entry === null) return null;
+      const { record } = entry;
+      const rotationFunction = this.#findFunction(record.functionArn);
+      const secret = (await this.#parts.store.get('secret', record.secretId))?.record ?? null;
+      const decision = await this.#decide(record, secret, rotationFunction);
+      if (decision.do === 'stop') return null;
+      if (decision.do === 'wait') return this.#wait(entry, decision, held);
+      if (letGo() && !inSwitchWindow(record)) return this.#parts.clock.now();
+      if (secret === null || rotationFunction === null) await this.#stop(entry, secret, decision, held);
+      else await this.#perform({ parts: this.#parts, held, rotationFunction, secret, entry }, decision, moves > 0);
+    }
+    return this.#parts.clock.now();
+  }
+
+  async #read(held: HeldSecret, rotationId: string, first: boolean): Promise<Entry<RotationRecord> | null> {
+    const entry = await this.#parts.store.get('rotation', rotationId);
+    if (entry === null) return null;
+    held.record = entry.record;
+    return first ? { ...entry, record: interrupted(entry.record, this.#parts.clock.now()) } : entry;
+  }
+
+  async #decide(
+    record: RotationRecord,
+    secret: SecretRecord | null,
+    rotationFunction: RotationFunction | null,
+  ): Promise<Decision> {
+    const ahead = secret === null ? null : await this.#ahead(record, secret);
+    const facts = { now: this.#parts.clock.now(), secret, ahead };
+    if (rotationFunction !== null && secret !== null) {
+      const abilities = abilitiesOf(rotationFunction);
+      const targetProven = record.state !== 'due' || (await this.#isProven(rotationFunction, secret));
+      return next(record, { ...facts, abilities, targetProven });
+    }
+    const decision = next(record, { ...facts, abilities: NO_ABILITIES, targetProven: true });
+    if (decision.do === 'stop' || decision.do === 'wait' || decision.do === 'end') return decision;
+    const why = `There is no rotation function ${record.functionArn}: install or name another, then rotate again.`;
+    return { do: 'block', why };
+  }
+
+  async #ahead(record: RotationRecord, { rotation }: SecretRecord): Promise<RotationRecord | null> {
+    const activeId = rotation?.activeRotationId ?? null;
+    if (activeId === null || activeId === record.id) return null;
+    const active = (await this.#parts.store.get('rotation', activeId))?.record ?? null;
+    return active === null || ENDED.has(active.state) ? null : active;
+  }
+
+  /** A target that cannot be told (a malformed value, say) is not proven: proving it says what is wrong. */
+  async #isProven(rotationFunction: RotationFunction, secret: SecretRecord): Promise<boolean> {
+    if (findLabelled(secret, CURRENT) === null) return true;
+    return this.#parts.proofs.isProven(rotationFunction, secret.arn).catch(() => false);
+  }
+
+  async #wait(entry: Entry<RotationRecord>, decision: Decision & { do: 'wait' }, held: HeldSecret): Promise<number> {
+    const { nextAttemptAt, waitingFor } = entry.record;
+    if (nextAttemptAt !== decision.until || waitingFor !== decision.why)
+      await this.#parts.journal.write('wait', entry, waiting(entry.record, decision.until, decision.why), held);
+    return decision.until;
+  }
+
+  /** What can be done without a function or a secret. */
+  async #stop(entry: Entry<RotationRecord>, secret: SecretRecord | null, decision: Decision, held: HeldSecret) {
+    if (decision.do === 'end')
+      return this.#end(entry, secret, endedBy(entry.record, decision, this.#parts.clock.now()), held);
+    const why = decision.do === 'block' ? decision.why : 'The rotation cannot go on.';
+    return this.#parts.journal.write('block', entry, blocked(entry.record, why), held);
+  }
+
+  async #perform(work: Work, decision: Decision, underway: boolean): Promise<unknown> {
+    const { entry, held, parts, secret } = work;
+    const now = parts.clock.now();
+    switch (decision.do) {
+      case 'step':
+        return this.#step(work, decision.step, underway);
+      case 'prove-target':
+        return this.#proveTarget(work);
+      case 'copy-current':
+        return this.#copyCurrent(work);
+      case 'rebase':
+        return parts.journal.write(
+          'recovery',
+          entry,
+          { ...entry.record, previousVersionId: decision.currentVersionId },
+          held,
+        );
+      case 'advance': {
+        const report: StepReport = { findings: [], strategy: null };
+        return parts.journal.write(
+          'recovery',
+          entry,
+          stepDone(entry.record, decision.to, report, now, decision.why),
+          held,
+        );
+      }
+      case 'resolve':
+        return this.#resolve(work, decision.doubt);
+      case 'accept-promotion':
+        return parts.journal.writeWithSecret(
+          'promotion',
+          entry,
+          (latest) => promotion(entry.record, latest, now),
+          held,
+        );
+      case 'settle':
+        return this.#retired(work, await settle(work), 'settlement');
+      case 'end':
+        return this.#end(entry, secret, endedBy(entry.record, decision, now), held);
+      case 'block':
+        return parts.journal.write('block', entry, blocked(entry.record, decision.why), held);
+      case 'wait':
+      case 'stop':
+        return undefined;
+    }
+  }
+
+  async #step(work: Work, step: RotationStep, underway: boolean): Promise<unknown> {
+    const { entry, held, parts } = work;
+    const alreadyMeant = underway && entry.record.doing?.step === step;
+    const intention = intending(entry.record, step, parts.clock.now());
+    const intended = alreadyMeant ? entry : await parts.journal.write(`${step}-intent`, entry, intention, held);
+    const at = { ...work, entry: intended };
+    if (step === 'revoke') return this.#retired(at, await retire(at, intended), 'revoke-outcome');
+    const invoked = await this.#invoke(at, step);
+    if (step === 'finish') return this.#finished(at, 'failure' in invoked ? invoked.failure : null);
+    if ('failure' in invoked) return this.#failed(at, step, invoked.failure);
+    if (step === 'create' && !(await this.#hasValue(at)))
+      return this.#failed(at, step, failure('bug', `${work.rotationFunction.name} made no value`));
+    return parts.journal.write(
+      `${step}-outcome`,
+      intended,
+      afterStep(intended.record, step, invoked.answer, parts.clock.now()),
+      held,
+    );
+  }
+
+  #invoke(work: Work, step: 'create' | 'set' | 'test' | 'finish') {
+    const { entry, rotationFunction, secret } = work;
+    const { versionId, number } = entry.record;
+    const event = { Step: FUNCTION_STEPS[step], SecretId: secret.arn, ClientRequestToken: versionId };
+    return ask(work, event.Step, (signal) => rotationFunction.invoke(event, { fence: number, signal }));
+  }
+
+  async #hasValue({ parts, entry }: Work): Promise<boolean> {
+    const secret = await parts.store.get('secret', entry.record.secretId);
+    return secret !== null && (findVersion(secret.record, entry.record.versionId)?.hasValue ?? false);
+  }
+
+  /** Whatever the function says of it: the record tells whether labels have moved, as they move together. */
+  async #finished(work: Work, failed: StepFailure | null): Promise<unknown> {
+    const latest = await this.#parts.store.get('rotation', work.entry.id);
+    if (latest === null || latest.record.promotedAt !== null || isCurrentChanged(work.held.trouble)) return undefined;
+    const said = failed ?? failure('bug', `${work.rotationFunction.name} did not move current to the new version`);
+    return this.#failed({ ...work, entry: latest }, 'finish', said);
+  }
+
+  async #failed(work: Work, step: RotationStep, failed: StepFailure): Promise<unknown> {
+    const { entry, held, parts, rotationFunction } = work;
+    const now = parts.clock.now();
+    if (entry.record.cause === 'adopt') {
+      const over = ended(stepFailed(entry.record, failed, now), 'rolled-back', now, sentence(failed));
+      return this.#end(entry, work.secret, over, held);
+    }
+    if (mayRaiseNumber(entry.record, step, failed)) return this.#raiseNumber(work, failed);
+    const canProbe = rotationFunction.probe !== undefined;
+    return parts.journal.write('failure', entry, afterFailure(entry.record, step, failed, { now, canProbe }), held);
+  }
+
+  /** A store restored from a backup numbers from yesterday; the target remembers today's. Under the claim, ours goes above. */
+  #raiseNumber({ entry, held, parts }: Work, failed: StepFailure): Promise<unknown> {
+    const now = parts.clock.now();
+    return parts.journal.writeWithSecret(
+      'higher-number',
+      entry,
+      (secret) => {
+        const number = Math.max(secret.rotation?.number ?? 0, failed.observedFence ?? 0) + 1;
+        const tried = stepFailed(entry.record, failed, now);
+        return { secret: numbered(secret, number), record: waiting({ ...tried, number }, now, sentence(failed)) };
+      },
+      held,
+    );
+  }
+
+  async #retired(work: Work, retired: Retired, point: 'settlement' | 'revoke-outcome'): Promise<unknown> {
+    const { entry, held, parts, secret } = work;
+    if ('failure' in retired) return this.#failed(work, 'revoke', retired.failure);
+    if (retired.record.state === 'done') return this.#end(entry, secret, retired.record, held);
+    return parts.journal.write(point, entry, retired.record, held);
+  }
+
+  async #resolve(work: Work, doubt: Doubt): Promise<unknown> {
+    const { entry, held, parts, rotationFunction, secret } = work;
+    const probed = await ask(work, 'probe', async (signal) =>
+      rotationFunction.probe?.(secret.arn, entry.record.versionId, { signal }),
+    );
+    const could = 'failure' in probed ? null : (probed.answer ?? null);
+    const probe = could ?? {
+      outcome: 'unclear' as const,
+      reason: 'failure' in probed ? probed.failure.message : 'there is no probe',
+    };
+    const after = resolved(entry.record, doubt, probe, parts.clock.now());
+    return after === null ? this.#discardValue(work) : parts.journal.write('recovery', entry, after, held);
+  }
+
+  /** A higher number goes with it, so that nobody who was paused can still set the value that is given up. */
+  #discardValue({ entry, held, parts }: Work): Promise<unknown> {
+    const now = parts.clock.now();
+    const { record } = entry;
+    return parts.journal.writeWithSecret(
+      'fresh-value',
+      entry,
+      (secret) => {
+        const number = (secret.rotation?.number ?? record.number) + 1;
+        return {
+          secret: numbered(emptyVersion(secret, record.versionId, now), number),
+          record: { ...inState(record, 'due', now), number, setStartedAt: null },
+          writes: [valueWrite(secret.id, record.versionId)],
+        };
+      },
+      held,
+    );
+  }
+
+  async #proveTarget(work: Work): Promise<unknown> {
+    const { entry, held, parts, rotationFunction, secret } = work;
+    const tried = await ask(work, 'probeDecoy', (signal) => parts.proofs.try(rotationFunction, secret.arn, signal));
+    if ('failure' in tried) return this.#failed(work, 'create', tried.failure);
+    const { outcome, reason } = tried.answer;
+    if (outcome === 'refused') return this.#provenBy(work);
+    if (outcome === 'accepted') {
+      const why = `The target does not check passwords (${reason}): a random one was accepted, so that no login proves anything. Make it check them, then rotate again.`;
+      return parts.journal.write('block', entry, blocked(entry.record, why), held);
+    }
+    return this.#failed(
+      work,
+      'create',
+      failure('unreachable', `Could not look whether the target checks passwords (${outcome}: ${reason})`),
+    );
+  }
+
+  async #provenBy(work: Work): Promise<unknown> {
+    const { parts, rotationFunction, secret } = work;
+    const remembered = await ask(work, 'target', () =>
+      parts.proofs.remember(rotationFunction, secret.arn, parts.clock.now()),
+    );
+    return 'failure' in remembered ? this.#failed(work, 'create', remembered.failure) : undefined;
+  }
+
+  /** A verification tests what is current now, not what was when somebody asked. */
+  async #copyCurrent(work: Work): Promise<unknown> {
+    const { entry, held, parts } = work;
+    const { secretId, versionId, previousVersionId } = entry.record;
+    const value = previousVersionId === null ? null : await parts.store.getValue(secretId, previousVersionId);
+    if (value === null)
+      return this.#failed(work, 'test', failure('rejected-form', 'The secret has no current value to test'));
+    const now = parts.clock.now();
+    return parts.journal.writeWithSecret(
+      'value',
+      entry,
+      (secret) => ({
+        secret: fillVersion(secret, versionId, [], now),
+        record: inState(entry.record, 'set', now),
+        writes: [{ collection: 'value', id: `${secretId}/${versionId}`, record: value }],
+      }),
+      held,
+    );
+  }
+
+  async #end(entry: Entry<RotationRecord>, secret: SecretRecord | null, record: RotationRecord, held: HeldSecret) {
+    const { journal, store, clock } = this.#parts;
+    if (secret === null) return journal.write('end', entry, record, held);
+    return journal.writeWithSecret(
+      'end',
+      entry,
+      async (latest) => {
+        const successor = successorOf(latest, entry.id);
+        const queued = successor === null ? null : await store.get('rotation', successor);
+        return ending(record, latest, queued, clock.now());
+      },
+      held,
+    );
+  }
+}
+
+const NO_ABILITIES: Abilities = { probe: false, probeDecoy: false, revoke: false };
+
+function abilitiesOf({ probe, probeDecoy, revoke }: RotationFunction): Abilities {
+  return { probe: probe !== undefined, probeDecoy: probeDecoy !== undefined, revoke: revoke !== undefined };
+}
+
+/** Set, test and finish follow each other without a pause: the intention to go on is recorded with the outcome. */
+function afterStep(
+  record: RotationRecord,
+  step: 'create' | 'set' | 'test',
+  report: StepReport,
+  now: number,
+): RotationRecord {
+  if (step === 'create') return stepDone(record, 'created', report, now);
+  if (step === 'set') return intending(stepDone(record, 'set', report, now), 'test', now);
+  const tested = stepDone(record, 'tested', report, now);
+  return record.cause === 'adopt' ? tested : intending(tested, 'finish', now);
+}
+
+function endedBy(record: RotationRecord, { state, why }: Decision & { do: 'end' }, now: number): RotationRecord {
+  return ended(record, state, now, why);
+}
+
+function numbered(secret: SecretRecord, number: number): SecretRecord {
+  return secret.rotation === null ? secret : { ...secret, rotation: { ...secret.rotation, number } };
+}

@@ -1,0 +1,221 @@
+import { createHash } from 'node:crypto';
+import {
+  type Clock,
+  CURRENT,
+  DEFAULT_ROTATION_SETTINGS,
+  type FindRotationFunction,
+  type Logger,
+  type RandomSource,
+  type RotationRecord,
+  type RotationRule,
+  type RotationSettings,
+  type SecretAccess,
+  type SecretRecord,
+  silentLogger,
+} from '@rekey/core';
+import type { AuditEntry } from '../audit/entry.ts';
+import type { Store } from '../store/store.ts';
+import { openMemoryStore } from '../store/testing.ts';
+import type { BoundaryHook } from './boundary.ts';
+import { type EscrowJournal, MemoryEscrowJournal } from './escrow.ts';
+import { HeldSecrets } from './held-secrets.ts';
+import { planned } from './plan-next.ts';
+import { type RotationAlerts, RotationJournal } from './rotation-journal.ts';
+import { Rotations } from './rotations.ts';
+import { EngineSecretAccess } from './secret-access.ts';
+import { addVersion, findLabelled } from './versions.ts';
+import { DEFAULT_WORKER_SETTINGS, Worker, type WorkerSettings } from './worker.ts';
+
+/**
+ * A rotation engine whose clock, randomness, store, target and death are under a test's control. Several may stand
+ * over one store: servers of a cluster, or one server before and after a crash.
+ */
+
+/** Time that passes only when told to. */
+export class FakeClock implements Clock {
+  readonly #sleepers = new Set<{ readonly at: number; wake(): void }>();
+  #now: number;
+
+  constructor(now: number = Date.UTC(2030, 0, 1)) {
+    this.#now = now;
+  }
+
+  now(): number {
+    return this.#now;
+  }
+
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const sleeper = {
+        at: this.#now + milliseconds,
+        wake: () => {
+          this.#sleepers.delete(sleeper);
+          resolve();
+        },
+      };
+      this.#sleepers.add(sleeper);
+      signal?.addEventListener('abort', sleeper.wake, { once: true });
+    });
+  }
+
+  /** Lets time pass, waking each sleeper at its moment and letting it do what it then does. */
+  async advance(milliseconds: number): Promise<void> {
+    const until = this.#now + milliseconds;
+    for (;;) {
+      await quiet();
+      const next = [...this.#sleepers].sort((a, b) => a.at - b.at)[0];
+      if (next === undefined || next.at > until) break;
+      this.#now = Math.max(this.#now, next.at);
+      next.wake();
+    }
+    this.#now = until;
+    await quiet();
+  }
+}
+
+/** Lets everything that can go on without time passing go on. */
+export async function quiet(): Promise<void> {
+  for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
+}
+
+/** Bytes that look random and are the same for the same seed. */
+export function seededRandom(seed: string): RandomSource {
+  let drawn = 0;
+  const bytes = (length: number): Uint8Array => {
+    drawn += 1;
+    const blocks = Array.from({ length: Math.ceil(length / 32) }, (_, block) =>
+      createHash('sha256').update(`${seed}/${drawn}/${block}`).digest(),
+    );
+    return Buffer.concat(blocks).subarray(0, length);
+  };
+  return { bytes, below: (limit) => Buffer.from(bytes(6)).readUIntBE(0, 6) % limit };
+}
+
+/** Remembers what people would have been told. */
+export class FakeAlerts implements RotationAlerts {
+  readonly raised = new Map<string, string>();
+  /** Changes of rotations that were about to be committed. */
+  readonly changes: { readonly before: RotationRecord | null; readonly after: RotationRecord }[] = [];
+
+  async writesFor(before: RotationRecord | null, after: RotationRecord) {
+    this.changes.push({ before, after });
+    return [];
+  }
+
+  async raise(condition: string, alert: { readonly text: string }): Promise<void> {
+    this.raised.set(condition, alert.text);
+  }
+
+  async resolve(condition: string): Promise<void> {
+    this.raised.delete(condition);
+  }
+}
+
+export interface EngineOptions {
+  readonly store?: Store;
+  readonly clock?: FakeClock;
+  readonly escrow?: EscrowJournal;
+  readonly random?: RandomSource;
+  readonly alerts?: RotationAlerts;
+  readonly boundary?: BoundaryHook;
+  readonly log?: Logger;
+  readonly settings?: Partial<WorkerSettings>;
+  /** Makes the rotation functions over this engine's secrets; rotators are imported by the test. */
+  readonly functions: (access: SecretAccess, random: RandomSource) => FindRotationFunction;
+}
+
+/** One server's engine. */
+export interface Engine {
+  readonly store: Store;
+  readonly clock: FakeClock;
+  readonly escrow: EscrowJournal;
+  readonly alerts: RotationAlerts;
+  readonly audited: AuditEntry[];
+  readonly rotations: Rotations;
+  readonly worker: Worker;
+  readonly access: SecretAccess;
+}
+
+let engines = 0;
+
+export async function openEngine(options: EngineOptions): Promise<Engine> {
+  engines += 1;
+  const clock = options.clock ?? new FakeClock();
+  const store = options.store ?? (await openMemoryStore({ now: () => clock.now() }));
+  const escrow = options.escrow ?? new MemoryEscrowJournal();
+  const alerts = options.alerts ?? new FakeAlerts();
+  const random = options.random ?? seededRandom(`engine ${engines}`);
+  const audited: AuditEntry[] = [];
+  const audit = { append: async (entry: AuditEntry) => void audited.push(entry) };
+  const boundary = options.boundary === undefined ? {} : { boundary: options.boundary };
+  const parts = { store, clock, audit, alerts, log: options.log ?? silentLogger, ...boundary };
+  const journal = new RotationJournal(parts);
+  const held = new HeldSecrets();
+  const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
+  const rotations = new Rotations({ ...parts, journal, escrow, random });
+  const settings = { ...DEFAULT_WORKER_SETTINGS, holder: `worker ${engines}`, ...options.settings };
+  const findFunction = options.functions(access, random);
+  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, settings });
+  return { store, clock, escrow, alerts, audited, rotations, worker, access };
+}
+
+export interface SecretOptions {
+  readonly name: string;
+  readonly value: string | null;
+  readonly functionArn?: string;
+  readonly rule?: RotationRule;
+  readonly settings?: Partial<RotationSettings>;
+}
+
+/** Puts a secret with its rotation into the store, as the service would. Returns its id. */
+export async function putSecret(store: Store, now: number, options: SecretOptions): Promise<string> {
+  const { name, value } = options;
+  const id = `secret-${name}`;
+  const bare: SecretRecord = {
+    id,
+    name,
+    arn: `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}-AbCdEf`,
+    description: null,
+    kmsKeyId: null,
+    tags: null,
+    type: null,
+    createdAt: now,
+    changedAt: now,
+    lastAccessedDay: null,
+    deletedAt: null,
+    purgeAt: null,
+    versions: [],
+    rotation: {
+      enabled: true,
+      functionArn: options.functionArn ?? 'rekey-fake',
+      rule: options.rule ?? { kind: 'manual' },
+      settings: { ...DEFAULT_ROTATION_SETTINGS, ...options.settings },
+      number: 0,
+      lastRotatedAt: null,
+      plannedAt: null,
+      deadlineAt: null,
+      activeRotationId: null,
+      queuedRotationId: null,
+    },
+  };
+  const filled =
+    value === null ? bare : addVersion(bare, { id: `${name}-first`, hasValue: true, kmsKeyId: null }, [CURRENT], now);
+  const record = { ...filled, rotation: filled.rotation && planned(filled.rotation, id, now) };
+  await store.commit([
+    { collection: 'secret', id, record, expect: 0 },
+    { collection: 'name', id: store.opaque('name', name), record: { secretId: id } },
+    ...(value === null
+      ? []
+      : [{ collection: 'value' as const, id: `${id}/${name}-first`, record: { kind: 'text' as const, text: value } }]),
+  ]);
+  return id;
+}
+
+/** Text of the value under a label; null if there is none. */
+export async function textOf(store: Store, secretId: string, label: string): Promise<string | null> {
+  const secret = await store.get('secret', secretId);
+  const version = secret === null ? null : findLabelled(secret.record, label);
+  const value = version === null ? null : await store.getValue(secretId, version.id);
+  return value?.kind === 'text' ? value.text : null;
+}
