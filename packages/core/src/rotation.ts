@@ -39,6 +39,8 @@ export interface SecretRotation {
   readonly functionArn: string | null;
   readonly rule: RotationRule;
   readonly settings: RotationSettings;
+  /** What of the settings was made in the native face or in `rekey.yaml`: it wins over tags, whatever happens to them. */
+  readonly explicit?: Partial<RotationSettings>;
   /** Number of the last rotation begun; grows by one each time and is the fence at the target. */
   readonly number: number;
   readonly lastRotatedAt: number | null;
