@@ -1,0 +1,161 @@
+import type { EventEmitter } from 'node:events';
+import { Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import { messageOf, RotatorError } from '@rekey/core';
+import type { Client, QueryResult, QueryResultRow } from 'pg';
+import { LoginFailure, loginFailure, SessionLost, sqlStateOf } from './postgres-failure.ts';
+import type { TlsSettings } from './postgres-tls.ts';
+import { tlsOptions } from './postgres-tls.ts';
+
+/**
+ * From the first packet to "ready"; milliseconds. Longer than a loaded server takes for SCRAM, short enough that a
+ * black-holed address does not eat a step's time.
+ */
+const LOGIN_WITHIN = 10_000;
+/** Longest wait for the answer to one statement; milliseconds. Above every timeout set at the server. */
+const ANSWER_WITHIN = 20_000;
+
+export interface Login {
+  readonly host: string;
+  readonly port: number;
+  readonly username: string;
+  readonly password: string;
+  readonly dbname: string;
+  readonly tls: TlsSettings;
+}
+
+/** An open session. */
+export interface Session {
+  query<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
+}
+
+/**
+ * Logs in afresh, does the work and closes the connection, whatever happens; an abort closes it at once.
+ * @throws LoginFailure when no session came about; the work's own errors as they are.
+ */
+export async function withSession<T>(
+  login: Login,
+  signal: AbortSignal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  const { client, socket } = await logIn(login, signal);
+  const cut = () => void socket.destroy();
+  signal.addEventListener('abort', cut, { once: true });
+  try {
+    return await work({ query: (text, values) => query(client, text, values) });
+  } finally {
+    signal.removeEventListener('abort', cut);
+    await close(client, socket);
+  }
+}
+
+async function query<Row extends QueryResultRow>(
+  client: Client,
+  text: string,
+  values?: readonly unknown[],
+): Promise<Row[]> {
+  try {
+    const result: QueryResult<Row> = await client.query<Row>(text, values === undefined ? undefined : [...values]);
+    return result.rows;
+  } catch (error) {
+    throw sqlStateOf(error) === null ? new SessionLost(`the session broke (${messageOf(error)})`) : error;
+  }
+}
+
+interface Opened {
+  readonly client: Client;
+  readonly socket: Socket;
+}
+
+async function logIn(login: Login, signal: AbortSignal): Promise<Opened> {
+  const tls = await tlsOptions(login.tls);
+  const first = await attempt(login, tls, signal);
+  if (!(first instanceof LoginFailure)) return first;
+  const mayBePlain = login.tls.mode === 'prefer' && first.tlsDeclined;
+  const last = mayBePlain ? await attempt(login, null, signal) : first;
+  if (last instanceof LoginFailure) throw last;
+  return last;
+}
+
+async function attempt(
+  login: Login,
+  tls: ConnectionOptions | null,
+  signal: AbortSignal,
+): Promise<Opened | LoginFailure> {
+  const pg = await loadPg();
+  const socket = new Socket();
+  const seen = { authenticated: false, tlsDeclined: false, clearPasswordAsked: false };
+  if (tls !== null) socket.once('data', (answer: Buffer) => (seen.tlsDeclined = answer[0] === 0x4e));
+  const client = new pg.Client({
+    host: login.host,
+    port: login.port,
+    user: login.username,
+    database: login.dbname,
+    ssl: tls ?? false,
+    stream: () => socket,
+    query_timeout: ANSWER_WITHIN,
+    application_name: 'rekey',
+    password: () => {
+      if (seen.clearPasswordAsked && tls === null) throw new Error('asked for a clear password without TLS');
+      return login.password;
+    },
+  });
+  const wire = (client as unknown as { readonly connection: EventEmitter }).connection;
+  wire.on('authenticationOk', () => (seen.authenticated = true));
+  wire.on('authenticationCleartextPassword', () => (seen.clearPasswordAsked = true));
+  client.on('error', () => undefined);
+  const deadline = AbortSignal.any([signal, AbortSignal.timeout(LOGIN_WITHIN)]);
+  try {
+    await untilAborted(client.connect(), deadline, socket);
+    return { client, socket };
+  } catch (error) {
+    const closed = socket.destroyed || socket.readableEnded;
+    socket.destroy();
+    return loginFailure(error, { ...seen, timedOut: deadline.aborted, closed });
+  }
+}
+
+/** The work's end, or a failure as soon as the signal aborts; the socket dies with it. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal, socket: Socket): Promise<T> {
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => {
+      socket.destroy();
+      reject(new Error('out of time'));
+    };
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    work.catch(() => undefined);
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** Says goodbye, so that the server frees the slot at once; a server that does not listen is hung up on. */
+async function close(client: Client, socket: Socket): Promise<void> {
+  if (!socket.destroyed) await Promise.race([client.end().catch(() => undefined), closed(socket, 1_000)]);
+  socket.destroy();
+}
+
+function closed(socket: Socket, within: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, within);
+    socket.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+async function loadPg(): Promise<typeof import('pg')> {
+  try {
+    return (await import('pg')).default as unknown as typeof import('pg');
+  } catch {
+    throw new RotatorError('bug', 'The rotator postgres needs the package pg, which is not installed', {
+      nextAction: 'Run: npm install pg',
+    });
+  }
+}

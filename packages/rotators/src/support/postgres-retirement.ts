@@ -1,0 +1,89 @@
+import { type RevokeRequest, type RevokeResult, RotatorError } from '@rekey/core';
+import { newPassword } from './password.ts';
+import { adminOf, authorize, ProofNeeded, writeMark, writePassword } from './postgres-change.ts';
+import { type Session, withSession } from './postgres-connection.ts';
+import { originalOf, type PostgresCredential, postgresCredential, targetOf } from './postgres-credential.ts';
+import { loginOutcome } from './postgres-login.ts';
+import { quoteIdentifier } from './postgres-names.ts';
+import { readAsker, readRoles } from './postgres-roles.ts';
+import { fencedTransaction } from './postgres-transaction.ts';
+import { scramVerifier } from './postgres-verifier.ts';
+
+/** Longest wait for one session to end after it was told to; milliseconds. */
+const END_WITHIN = 2_000;
+
+/**
+ * Gives the retired role a verifier nobody knows the password of, and ends its sessions where asked. A role that is
+ * still in use (single-user: the old password died when the new one was set) or gone has nothing to retire.
+ */
+export async function retire(request: RevokeRequest): Promise<RevokeResult> {
+  const { context } = request;
+  const retired = postgresCredential(request.retired);
+  const current = postgresCredential(request.current);
+  if (retired.username === current.username) return { findings: [], endedSessions: 0 };
+  const admin = adminOf({ ...context, strategy: 'alternating-users' }, current);
+  if (admin === null) return { findings: [], endedSessions: 0 };
+  return withSession(admin, context.signal, async (session) => {
+    const findings = await scramble(session, request, retired);
+    const endedSessions = context.settings.endSessions ? await endSessions(session, retired.username) : 0;
+    return { findings, endedSessions };
+  });
+}
+
+async function scramble(session: Session, { context }: RevokeRequest, retired: PostgresCredential) {
+  const write = (proven: boolean) =>
+    fencedTransaction(session, originalOf(retired), async () => {
+      const role = (await readRoles(session, [retired.username])).get(retired.username);
+      if (role === undefined) return [];
+      const findings = authorize(role, context, proven);
+      const { iterations } = await readAsker(session);
+      await writePassword(
+        session,
+        role.name,
+        await scramVerifier(newPassword(context.random), context.random, iterations),
+      );
+      const { secret, fence } = { secret: context.secret.arn, fence: context.fence };
+      await writeMark(session, role, { secret, fence, alternateOf: retired.alternateOf });
+      return findings;
+    });
+  try {
+    return await write(false);
+  } catch (error) {
+    if (!(error instanceof ProofNeeded)) throw error;
+  }
+  const { outcome, reason } = await loginOutcome(retired, context.signal);
+  if (outcome === 'refused') return [];
+  if (outcome !== 'accepted')
+    throw new RotatorError('unreachable', `Login of ${retired.username} at ${targetOf(retired)}: ${reason}`);
+  return write(true);
+}
+
+/**
+ * Ending somebody's sessions takes membership in their role, which the admin credential may give itself. It does so in
+ * a transaction that is rolled back: the sessions stay ended, the membership was never there.
+ */
+async function endSessions(session: Session, role: string): Promise<number> {
+  await session.query('BEGIN');
+  try {
+    const [allowed] = await session.query<{ allowed: boolean }>(
+      `select pg_catalog.bool_or(pg_catalog.pg_has_role(r.oid, 'USAGE') or pg_catalog.pg_has_role('pg_signal_backend', 'USAGE')) as allowed
+         from pg_catalog.pg_roles r where r.rolname = $1`,
+      [role],
+    );
+    if (allowed?.allowed === false) await session.query(await lendMembership(session, role));
+    const rows = await session.query<{ ended: boolean }>(
+      `select pg_catalog.pg_terminate_backend(a.pid, ${END_WITHIN}) as ended
+         from pg_catalog.pg_stat_activity a where a.usename = $1 and a.pid <> pg_catalog.pg_backend_pid()`,
+      [role],
+    );
+    return rows.filter(({ ended }) => ended).length;
+  } finally {
+    await session.query('ROLLBACK').catch(() => undefined);
+  }
+}
+
+async function lendMembership(session: Session, role: string): Promise<string> {
+  const { version } = await readAsker(session);
+  const options = version >= 160_000 ? ' WITH INHERIT TRUE' : '';
+  return `GRANT ${quoteIdentifier(role)} TO CURRENT_USER${options}`;
+}
