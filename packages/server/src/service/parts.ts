@@ -1,0 +1,27 @@
+import type { Caller, Clock, FindRotationFunction, RandomSource } from '@rekey/core';
+import type { AuditLog } from '../audit/entry.ts';
+import type { EscrowJournal } from '../engine/escrow.ts';
+import type { Rotations } from '../engine/rotations.ts';
+import type { HolderRecord } from '../store/collections.ts';
+import type { Store } from '../store/store.ts';
+
+/** What the use cases stand on; `compose.ts` puts it together. */
+export interface ServiceParts {
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly escrow: EscrowJournal;
+  readonly holders: HolderSightings;
+  readonly rotations: Rotations;
+  readonly findFunction: FindRotationFunction;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly random: RandomSource;
+  /** AWS region and account that ARNs are made with. */
+  readonly region: string;
+  readonly account: string;
+}
+
+/** Remembers who was handed which version, in batches. */
+export interface HolderSightings {
+  saw(caller: Caller, secretId: string, versionId: string): void;
+  list(secretId: string): Promise<readonly HolderRecord[]>;
+}

@@ -1,0 +1,199 @@
+import {
+  type Caller,
+  DEFAULT_RULE,
+  type RotationRecord,
+  type RotationRule,
+  type RotationSettings,
+  type SecretRecord,
+  type SecretRotation,
+} from '@rekey/core';
+import type { DueReason } from '../engine/due.ts';
+import { checkSchedule, planned } from '../engine/plan-next.ts';
+import type { HolderRecord } from '../store/collections.ts';
+import { type Adoption, lookAtTarget } from './adoption.ts';
+import type { ServiceParts } from './parts.ts';
+import { functionNotInvocable, markedForDeletion, noRotationFunction, rotationNotFound } from './refusals.ts';
+import { settingsOf } from './rotation-settings.ts';
+import type { SecretChanges } from './secret-change.ts';
+import type { UseCases } from './use-case.ts';
+
+/** How a secret is to be rotated; what is left out stays as it is, or begins with its default. */
+export interface RotationWish {
+  /** ARN or bare name of the rotation function. */
+  readonly functionArn?: string | undefined;
+  readonly rule?: RotationRule | undefined;
+  /** Settings that win over the secret's tags. */
+  readonly explicit?: Partial<RotationSettings> | undefined;
+}
+
+export interface RotateRequest extends RotationWish {
+  readonly secretId: string;
+  /** Id of the version to make; null joins a rotation at work, else begins one under a fresh id. */
+  readonly versionId: string | null;
+  /** False only tests the current value, as a rotation would. */
+  readonly immediately: boolean;
+}
+
+export interface BegunRotation {
+  readonly secret: SecretRecord;
+  readonly rotation: RotationRecord;
+}
+
+/** How a secret's rotation stands. */
+export interface RotationView {
+  readonly secret: SecretRecord;
+  readonly active: RotationRecord | null;
+  readonly queued: RotationRecord | null;
+  /** Newest first. */
+  readonly recent: readonly RotationRecord[];
+  readonly due: { readonly due: boolean; readonly reasons: readonly DueReason[] };
+}
+
+const ROTATE = 'secretsmanager:RotateSecret';
+const CONFIGURE = 'rekey:ConfigureRotation';
+const LOOK = 'rekey:DescribeRotation';
+const SHOWN_RECENT = 10;
+
+/** Use cases about rotation: asked for, called off, configured, looked at. What carries rotations on is the engine. */
+export class RotationCases {
+  readonly #parts: ServiceParts;
+  readonly #cases: UseCases;
+  readonly #changes: SecretChanges;
+
+  constructor(parts: ServiceParts, cases: UseCases, changes: SecretChanges) {
+    this.#parts = parts;
+    this.#cases = cases;
+    this.#changes = changes;
+  }
+
+  /** Stores what is configured and begins a rotation, in one commit; a refusal leaves no trace. */
+  rotate(caller: Caller, request: RotateRequest): Promise<BegunRotation> {
+    const { secretId, versionId, immediately } = request;
+    const keys = request.functionArn === undefined ? {} : { 'secretsmanager:RotationLambdaARN': request.functionArn };
+    return this.#cases.onSecret({ caller, action: ROTATE, secretId, keys }, async ({ id, record }, trail) => {
+      trail.versionId = versionId;
+      this.#checkFunction(record, request);
+      const configure = (rotation: SecretRotation | null) => configured(rotation, record, request);
+      const askedBy = caller.principal.arn;
+      const begin = { versionId, askedBy, ...(changesAnything(record, request) ? { configure } : {}) };
+      const rotation = immediately
+        ? await this.#parts.rotations.begin(id, { ...begin, cause: 'manual' })
+        : await this.#parts.rotations.verify(id, begin);
+      trail.versionId = rotation.versionId;
+      return { secret: record, rotation };
+    });
+  }
+
+  /** Switches rotation off; its configuration stays. Names the version that is left pending, if one is. */
+  cancel(
+    caller: Caller,
+    secretId: string,
+  ): Promise<{ readonly secret: SecretRecord; readonly versionId: string | null }> {
+    const action = 'secretsmanager:CancelRotateSecret';
+    return this.#cases.onSecret({ caller, action, secretId }, async ({ id, record: secret }, trail) => {
+      if (secret.deletedAt !== null) throw markedForDeletion(secret.name);
+      if (secret.rotation === null) throw noRotationFunction(secret.name);
+      const { versionId } = await this.#parts.rotations.cancel(id, this.#parts.clock.now());
+      trail.versionId = versionId;
+      return { secret, versionId };
+    });
+  }
+
+  /** Configures rotation without beginning one. */
+  configure(caller: Caller, secretId: string, wish: RotationWish): Promise<SecretRecord> {
+    return this.#cases.onSecret({ caller, action: CONFIGURE, secretId }, ({ id }) =>
+      this.#changes.change(id, (secret) => {
+        this.#checkFunction(secret, wish);
+        const now = this.#parts.clock.now();
+        const rotation = replanned(secret, configured(secret.rotation, secret, wish), now);
+        checkSchedule(rotation.rule, rotation.settings);
+        const changed = { ...secret, rotation, changedAt: now };
+        return { secret: changed, answer: changed };
+      }),
+    );
+  }
+
+  describe(caller: Caller, secretId: string): Promise<RotationView> {
+    return this.#cases.onSecret({ caller, action: LOOK, secretId }, async ({ id, record: secret }) => {
+      const { rotations } = this.#parts;
+      const [active, queued, recent, due] = await Promise.all([
+        rotations.active(id),
+        rotations.queued(id),
+        rotations.history(id, SHOWN_RECENT),
+        rotations.due(id),
+      ]);
+      return { secret, active, queued, recent, due };
+    });
+  }
+
+  /** Rotations of a secret, newest first. */
+  history(caller: Caller, secretId: string, limit: number): Promise<readonly RotationRecord[]> {
+    return this.#cases.onSecret({ caller, action: LOOK, secretId }, ({ id }) =>
+      this.#parts.rotations.history(id, limit),
+    );
+  }
+
+  /** One rotation of a secret. */
+  get(caller: Caller, secretId: string, rotationId: string): Promise<RotationRecord> {
+    return this.#cases.onSecret({ caller, action: LOOK, secretId }, async ({ id }) => {
+      const found = await this.#parts.store.get('rotation', rotationId);
+      if (found === null || found.record.secretId !== id) throw rotationNotFound(rotationId);
+      return found.record;
+    });
+  }
+
+  /** Who was seen with which version. */
+  holders(caller: Caller, secretId: string): Promise<readonly HolderRecord[]> {
+    const action = 'rekey:ListHolders';
+    return this.#cases.onSecret({ caller, action, secretId }, ({ id }) => this.#parts.holders.list(id));
+  }
+
+  /** Proves the current value at its target and says what a rotation would do. Changes nothing. */
+  adopt(caller: Caller, secretId: string, functionArn?: string): Promise<Adoption> {
+    const action = 'rekey:AdoptSecret';
+    return this.#cases.onSecret({ caller, action, secretId }, ({ record }, trail) => {
+      const invoked = this.#checkFunction(record, { functionArn });
+      return lookAtTarget(record, invoked, trail);
+    });
+  }
+
+  /** The function that would rotate the secret. */
+  #checkFunction(secret: SecretRecord, { functionArn }: RotationWish) {
+    if (secret.deletedAt !== null) throw markedForDeletion(secret.name);
+    const named = functionArn ?? secret.rotation?.functionArn ?? null;
+    if (named === null || named === '') throw noRotationFunction(secret.name);
+    const found = this.#parts.findFunction(named);
+    if (found === null) throw functionNotInvocable(named);
+    return found;
+  }
+}
+
+/** A request without any wish leaves the configuration alone, unless rotation must be switched on again. */
+function changesAnything({ rotation }: SecretRecord, { functionArn, rule, explicit }: RotationWish): boolean {
+  return functionArn !== undefined || rule !== undefined || explicit !== undefined || rotation?.enabled !== true;
+}
+
+function configured(before: SecretRotation | null, { tags }: SecretRecord, wish: RotationWish): SecretRotation {
+  const explicit = { ...before?.explicit, ...wish.explicit };
+  return {
+    number: before?.number ?? 0,
+    lastRotatedAt: before?.lastRotatedAt ?? null,
+    plannedAt: before?.plannedAt ?? null,
+    deadlineAt: before?.deadlineAt ?? null,
+    activeRotationId: before?.activeRotationId ?? null,
+    queuedRotationId: before?.queuedRotationId ?? null,
+    enabled: true,
+    functionArn: wish.functionArn ?? before?.functionArn ?? null,
+    rule: wish.rule ?? before?.rule ?? DEFAULT_RULE,
+    settings: settingsOf(tags, explicit),
+    explicit,
+  };
+}
+
+/** Another rule counts from now. While a rotation is at work nothing is planned; its end plans by the new rule. */
+function replanned(before: SecretRecord, rotation: SecretRotation, now: number): SecretRotation {
+  const isAtWork = rotation.activeRotationId !== null && rotation.plannedAt === null;
+  const isSame = JSON.stringify(before.rotation?.rule) === JSON.stringify(rotation.rule);
+  if (isAtWork || (isSame && rotation.plannedAt !== null)) return rotation;
+  return planned(rotation, before.id, now);
+}

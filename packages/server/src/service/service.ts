@@ -1,0 +1,40 @@
+import type { PeriodicJob } from '../engine/worker.ts';
+import type { ServiceParts } from './parts.ts';
+import { purgeJob } from './purge.ts';
+import { RandomPasswords } from './random-password.ts';
+import { RotationCases } from './rotation.ts';
+import { SecretChanges } from './secret-change.ts';
+import { Secrets } from './secrets.ts';
+import { StatusCase } from './status.ts';
+import { UseCases } from './use-case.ts';
+import { Values } from './values.ts';
+
+/**
+ * Everything rekey does for somebody. Every method takes the caller first, decides whether the caller may, does it,
+ * and has audited the outcome before it answers: a face cannot forget either.
+ */
+export interface Service {
+  readonly secrets: Secrets;
+  readonly values: Values;
+  readonly rotation: RotationCases;
+  readonly passwords: RandomPasswords;
+  readonly status: StatusCase;
+  /** For requests that are refused before a use case begins. */
+  readonly cases: Pick<UseCases, 'refuse'>;
+  /** What is to be done from time to time; for the engine's worker. */
+  readonly jobs: readonly PeriodicJob[];
+}
+
+export function createService(parts: ServiceParts): Service {
+  const cases = new UseCases(parts);
+  const changes = new SecretChanges(parts.store);
+  return {
+    secrets: new Secrets(parts, cases, changes),
+    values: new Values(parts, cases, changes),
+    rotation: new RotationCases(parts, cases, changes),
+    passwords: new RandomPasswords(parts.random, cases),
+    status: new StatusCase(parts, cases),
+    cases,
+    jobs: [purgeJob({ ...parts, changes })],
+  };
+}

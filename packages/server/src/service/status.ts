@@ -1,0 +1,70 @@
+import type { Caller, RotationRecord } from '@rekey/core';
+import { dueReasons } from '../engine/due.ts';
+import { isQuarantined } from '../engine/rotations.ts';
+import type { AlertRecord } from '../store/collections.ts';
+import { sortable } from '../store/collections.ts';
+import type { ServiceParts } from './parts.ts';
+import type { UseCases } from './use-case.ts';
+
+/** The whole server at a glance; each list holds at most {@link MOST_SHOWN}. */
+export interface Status {
+  readonly quarantined: boolean;
+  readonly secrets: number;
+  readonly running: readonly RotationRecord[];
+  readonly waiting: readonly RotationRecord[];
+  /** Promoted; the old value is still valid. */
+  readonly retiring: readonly RotationRecord[];
+  readonly blocked: readonly RotationRecord[];
+  readonly due: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
+  readonly next: readonly { readonly name: string; readonly plannedAt: number }[];
+  readonly alerts: readonly AlertRecord[];
+}
+
+export const MOST_SHOWN = 200;
+const SHOWN_NEXT = 10;
+const PROMOTED: ReadonlySet<string> = new Set(['promoted', 'retiring']);
+
+/** The use case behind `rekey status`. */
+export class StatusCase {
+  readonly #parts: ServiceParts;
+  readonly #cases: UseCases;
+
+  constructor(parts: ServiceParts, cases: UseCases) {
+    this.#parts = parts;
+    this.#cases = cases;
+  }
+
+  get(caller: Caller): Promise<Status> {
+    return this.#cases.onName({ caller, action: 'rekey:GetStatus', name: '*' }, () => this.#look());
+  }
+
+  async #look(): Promise<Status> {
+    const { store, clock } = this.#parts;
+    const now = clock.now();
+    const quarantined = await isQuarantined(store);
+    const [secrets, goingOn, blocked, planned, next, alerts] = await Promise.all([
+      store.count('secret'),
+      store.list('rotation', { index: 'next', limit: MOST_SHOWN }),
+      store.list('rotation', { index: 'blocked', limit: MOST_SHOWN }),
+      store.list('secret', { index: 'planned', until: sortable(now + 1), limit: MOST_SHOWN }),
+      store.list('secret', { index: 'planned', from: sortable(now + 1), limit: SHOWN_NEXT }),
+      store.list('alert', { index: 'since', limit: MOST_SHOWN }),
+    ]);
+    const records = goingOn.map(({ record }) => record);
+    return {
+      quarantined,
+      secrets,
+      running: records.filter((record) => !PROMOTED.has(record.state) && record.waitingFor === null),
+      waiting: records.filter((record) => !PROMOTED.has(record.state) && record.waitingFor !== null),
+      retiring: records.filter((record) => PROMOTED.has(record.state)),
+      blocked: blocked.map(({ record }) => record),
+      due: planned.map(({ record }) => {
+        const { reasons } = dueReasons(record, { now, quarantined });
+        const sentence = reasons.map((reason) => reason.sentence).join(' ');
+        return { name: record.name, plannedAt: record.rotation?.plannedAt ?? now, sentence };
+      }),
+      next: next.map(({ record }) => ({ name: record.name, plannedAt: record.rotation?.plannedAt ?? now })),
+      alerts: alerts.map(({ record }) => record),
+    };
+  }
+}
