@@ -219,3 +219,85 @@ export async function textOf(store: Store, secretId: string, label: string): Pro
   const value = version === null ? null : await store.getValue(secretId, version.id);
   return value?.kind === 'text' ? value.text : null;
 }
+
+/** What a house needs to know of its target: the fakes of the rotators' package have it. */
+export interface HouseTarget {
+  accepts(username: string, password: string): boolean;
+}
+
+export interface HouseOptions<T extends HouseTarget> {
+  /** Holds the users `app` (password `old-password`) and `admin` (`admin-password`). */
+  readonly target: T;
+  readonly functions: EngineOptions['functions'];
+  readonly settings?: Partial<RotationSettings>;
+  readonly rule?: RotationRule;
+}
+
+/** One secret `app` at one target, with its admin credential, and any number of engines over it. */
+export class House<T extends HouseTarget> {
+  readonly target: T;
+  readonly store: Store;
+  readonly secretId: string;
+  readonly escrow = new MemoryEscrowJournal();
+  readonly alerts = new FakeAlerts();
+  readonly #functions: EngineOptions['functions'];
+  #servers = 0;
+
+  static async open<T extends HouseTarget>(options: HouseOptions<T>): Promise<House<T>> {
+    const now = new FakeClock().now();
+    const store = await openMemoryStore({ now: () => now });
+    await putSecret(store, now, { name: 'admin', value: credential('admin', 'admin-password') });
+    const { settings = {}, rule = { kind: 'manual' } } = options;
+    const value = credential('app', 'old-password');
+    return new House(options, store, await putSecret(store, now, { name: 'app', value, rule, settings }));
+  }
+
+  private constructor(options: HouseOptions<T>, store: Store, secretId: string) {
+    this.target = options.target;
+    this.store = store;
+    this.secretId = secretId;
+    this.#functions = options.functions;
+  }
+
+  /** A server. One that is to die gets a clock of its own, which then stands still. */
+  server(options: Omit<Partial<EngineOptions>, 'store' | 'escrow'> = {}): Promise<Engine> {
+    const { store, escrow, alerts } = this;
+    this.#servers += 1;
+    const random = seededRandom(`server ${this.#servers}`);
+    return openEngine({ alerts, random, functions: this.#functions, ...options, store, escrow });
+  }
+
+  async secret(): Promise<SecretRecord> {
+    const secret = await this.store.get('secret', this.secretId);
+    if (secret === null) throw new Error('the secret is gone');
+    return secret.record;
+  }
+
+  textOf(label: string): Promise<string | null> {
+    return textOf(this.store, this.secretId, label);
+  }
+
+  /** Whether the target lets in whoever has the value under the label; null if there is none. */
+  async accepts(label: string): Promise<boolean | null> {
+    const text = await this.textOf(label);
+    if (text === null) return null;
+    const { username, password } = JSON.parse(text);
+    return this.target.accepts(username, password);
+  }
+
+  /** A person puts a value by hand, as PutSecretValue does. */
+  async putByHand(versionId: string, text: string, now: number): Promise<void> {
+    const secret = await this.store.get('secret', this.secretId);
+    if (secret === null) throw new Error('the secret is gone');
+    const record = addVersion(secret.record, { id: versionId, hasValue: true, kmsKeyId: null }, [CURRENT], now);
+    await this.store.commit([
+      { collection: 'secret', id: this.secretId, record, expect: secret.revision },
+      { collection: 'value', id: `${this.secretId}/${versionId}`, record: { kind: 'text', text } },
+    ]);
+  }
+}
+
+/** A credential as the fake rotator takes it. */
+export function credential(username: string, password: string): string {
+  return JSON.stringify({ engine: 'fake', host: 'db', username, password, masterarn: 'admin' });
+}
