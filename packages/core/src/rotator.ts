@@ -20,7 +20,7 @@ export interface Rotator {
   /** Declared inabilities: feature → reason. The conformance suite skips what is declared and nothing else. */
   readonly lacks: Lacks;
 
-  /** Names the system behind a credential (`postgres://host:port`), for caps and once-per-target proofs. Pure. */
+  /** Names the system behind a credential (`postgres://host:port`), for caps and once-per-target proofs; empty where there is none. Pure. */
   target(credential: string): string;
 
   /** Says what a rotation would do, and what the admin credential lacks for it. Changes nothing. */

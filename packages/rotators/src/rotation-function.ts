@@ -117,7 +117,7 @@ async function createPending(call: Call, context: RotationContext, current: stri
 
 async function targetOf(call: Call, secretArn: string): Promise<string | null> {
   const current = await call.access.getValue(secretArn, { label: CURRENT });
-  return current === null ? null : call.rotator.target(current);
+  return current === null ? null : call.rotator.target(current) || null;
 }
 
 async function plan(call: Call, secretArn: string, options: InvokeOptions) {

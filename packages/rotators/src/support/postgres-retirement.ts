@@ -3,6 +3,7 @@ import { newPassword } from './password.ts';
 import { adminOf, authorize, ProofNeeded, writeMark, writePassword } from './postgres-change.ts';
 import { type Session, withSession } from './postgres-connection.ts';
 import { originalOf, type PostgresCredential, postgresCredential, targetOf } from './postgres-credential.ts';
+import { LoginFailure, outcomeOf } from './postgres-failure.ts';
 import { loginOutcome } from './postgres-login.ts';
 import { quoteIdentifier } from './postgres-names.ts';
 import { readAsker, readRoles } from './postgres-roles.ts';
@@ -21,13 +22,33 @@ export async function retire(request: RevokeRequest): Promise<RevokeResult> {
   const retired = postgresCredential(request.retired);
   const current = postgresCredential(request.current);
   if (retired.username === current.username) return { findings: [], endedSessions: 0 };
-  const admin = adminOf({ ...context, strategy: 'alternating-users' }, current);
-  if (admin === null) return { findings: [], endedSessions: 0 };
+  const admin = adminOf({ ...context, strategy: 'single-user' }, current);
+  if (admin === null) return retireItself(request, retired);
   return withSession(admin, context.signal, async (session) => {
     const findings = await scramble(session, request, retired);
     const endedSessions = context.settings.endSessions ? await endSessions(session, retired.username) : 0;
     return { findings, endedSessions };
   });
+}
+
+/** Where no admin credential is named (any more), the retired role forgets its own password while it still knows it. */
+async function retireItself({ context }: RevokeRequest, retired: PostgresCredential): Promise<RevokeResult> {
+  const verifier = await scramVerifier(newPassword(context.random), context.random);
+  try {
+    await withSession(retired, context.signal, (session) =>
+      fencedTransaction(session, originalOf(retired), async () => {
+        await session.query('SET LOCAL ROLE NONE');
+        const role = (await readRoles(session, [retired.username])).get(retired.username);
+        if (role !== undefined && role.mark !== null) authorize(role, context, true);
+        await writePassword(session, retired.username, verifier);
+      }),
+    );
+  } catch (error) {
+    if (!(error instanceof LoginFailure) || outcomeOf(error).outcome !== 'refused') throw error;
+  }
+  const left = context.settings.endSessions;
+  const text = `Sessions of ${retired.username} were not ended: that takes an admin credential (masterarn)`;
+  return { findings: left ? [{ kind: 'reported', text, statement: null }] : [], endedSessions: 0 };
 }
 
 async function scramble(session: Session, { context }: RevokeRequest, retired: PostgresCredential) {
