@@ -4,10 +4,19 @@ export interface LruLimits {
   readonly size: number;
 }
 
-/** Keeps what was used last, within both limits. */
+interface KeptEntry<V> {
+  readonly value: V;
+  readonly size: number;
+  used: boolean;
+}
+
+/**
+ * Keeps what was used lately, within both limits. An entry that was used since the last time round gets a second
+ * chance (Corbató's "clock"): unlike strict order of use, that costs a hit nothing but a mark.
+ */
 export class Lru<V> {
   readonly #limits: LruLimits;
-  readonly #entries = new Map<string, { readonly value: V; readonly size: number }>();
+  readonly #entries = new Map<string, KeptEntry<V>>();
   #size = 0;
 
   constructor(limits: LruLimits) {
@@ -17,19 +26,16 @@ export class Lru<V> {
   get(key: string): V | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, entry);
+    entry.used = true;
     return entry.value;
   }
 
   set(key: string, value: V, size: number): void {
     this.delete(key);
-    this.#entries.set(key, { value, size });
+    if (size > this.#limits.size) return;
+    this.#makeRoom(size);
+    this.#entries.set(key, { value, size, used: false });
     this.#size += size;
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= this.#limits.entries && this.#size <= this.#limits.size) break;
-      this.delete(oldest);
-    }
   }
 
   delete(key: string): void {
@@ -46,5 +52,14 @@ export class Lru<V> {
 
   get size(): number {
     return this.#size;
+  }
+
+  #makeRoom(size: number): void {
+    for (const [key, entry] of this.#entries) {
+      if (this.#entries.size < this.#limits.entries && this.#size + size <= this.#limits.size) return;
+      this.#entries.delete(key);
+      if (entry.used) this.#entries.set(key, { ...entry, used: false });
+      else this.#size -= entry.size;
+    }
   }
 }

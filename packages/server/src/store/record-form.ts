@@ -43,7 +43,7 @@ function decodeJson(bytes: Buffer): unknown {
 
 function deepFreeze(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
-  for (const part of Object.values(value)) deepFreeze(part);
+  for (const name in value) deepFreeze(value[name as keyof typeof value]);
   return Object.freeze(value);
 }
 
