@@ -1,50 +1,16 @@
 import { type ChangeListener, ChangeListeners } from './change-listeners.ts';
 import { SecretsClient } from './client.ts';
-import { type Clock, settledWithin, sharedAbort, sleep, systemClock } from './clock.ts';
+import { type Clock, settledWithin, sharedAbort, systemClock } from './clock.ts';
 import { type Backoff, backoffDelay, type RandomNumber, rereadDelay } from './delays.ts';
 import { asClientError, RekeyClientError } from './errors.ts';
 import { ReadVersion } from './read-version.ts';
+import { RefusalPoll } from './refusal-poll.ts';
+import type { RereadRequest, RotatingSecretOptions, ValueSource } from './rotating-secret-options.ts';
 import type { SecretValueAnswer } from './secret-answers.ts';
 import { asFields, parsed, type SecretContent, type SecretFields } from './secret-form.ts';
 
 export { ReadVersion } from './read-version.ts';
-
-/** Reads current values: a {@link SecretsClient}, or the `SecretsManager` of the AWS SDK for JavaScript. */
-export interface ValueSource {
-  getSecretValue(selector: { SecretId: string }): Promise<SecretValueAnswer>;
-}
-
-/** Options of {@link RotatingSecret.open}. All times in milliseconds. */
-export interface RotatingSecretOptions<T> {
-  /** Name or ARN. */
-  readonly secretId: string;
-  /** Default: a {@link SecretsClient} configured by the environment. */
-  readonly client?: ValueSource | undefined;
-  /** Reads the content of a version once; default {@link asFields}, a JSON object. What it throws is not shown: it may quote the content. */
-  readonly parse?: ((content: SecretContent) => T) | undefined;
-  /** The value is read again before it is this old. Default 5 minutes: shorter costs reads, longer leans on refused logins to notice a rotation. */
-  readonly maxAge?: number | undefined;
-  /** While the server is away the last value is served until it is this old. Default 24 hours: longer survives a longer outage, shorter bounds how long a withdrawn value is used. */
-  readonly maxStale?: number | undefined;
-  /** How long a refused login waits for a newer version. Default 10 seconds: longer outlasts a slow switch of the single-user strategy, shorter tells of a truly wrong password sooner. */
-  readonly refusalBudget?: number | undefined;
-  /** Told of what goes wrong in the background: a re-read that failed, a listener that threw. Default: a process warning for the first of a row. */
-  readonly onTrouble?: ((trouble: RekeyClientError) => void) | undefined;
-  readonly clock?: Clock | undefined;
-  readonly random?: RandomNumber | undefined;
-}
-
-/** Why and for how long to read again. */
-export interface RereadRequest {
-  /** The target refused the value. */
-  readonly because: 'authentication-error';
-  /** The version that was refused; if another one is current already, it is given at once. */
-  readonly ifVersion: string;
-  /** Milliseconds. Default: `refusalBudget`. */
-  readonly budget?: number | undefined;
-  /** Ends the wait early. */
-  readonly signal?: AbortSignal | undefined;
-}
+export type { RereadRequest, RotatingSecretOptions, ValueSource } from './rotating-secret-options.ts';
 
 const MINUTE = 60_000;
 const DEFAULT_MAX_AGE = 5 * MINUTE;
@@ -52,10 +18,6 @@ const DEFAULT_MAX_STALE = 24 * 60 * MINUTE;
 const DEFAULT_REFUSAL_BUDGET = 10_000;
 /** A server that is away is asked again soon at first, then twice a minute by each process. */
 const AFTER_FAILED_READ: Backoff = { first: 1_000, longest: 30_000 };
-/** A switch takes tens of milliseconds to a few seconds; each waiting process asks about once a second at most. */
-const AFTER_REFUSAL: Backoff = { first: 100, longest: 1_000 };
-/** Refusals this far apart are separate incidents: the first re-read is immediate again. */
-const CALM_AFTER_REFUSAL = 10_000;
 
 /**
  * A secret that keeps itself current. Open it once, share it everywhere, and call {@link get} wherever the value is used.
@@ -76,6 +38,7 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
   readonly #random: RandomNumber;
   readonly #listeners: ChangeListeners<T>;
   readonly #closing = sharedAbort();
+  readonly #refusals: RefusalPoll;
   #current!: ReadVersion<T>;
   /** Moment (of `elapsed`) up to which the current value is served; passed at once by `close`. */
   #servedUntil = Number.NEGATIVE_INFINITY;
@@ -83,9 +46,6 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
   #read: Promise<void> | null = null;
   #failedReads = 0;
   #lastFailure: RekeyClientError | null = null;
-  #poll: Promise<void> | null = null;
-  #polls = 0;
-  #lastPoll = Number.NEGATIVE_INFINITY;
 
   /**
    * Reads the secret and keeps it current from then on.
@@ -112,6 +72,12 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
     this.#onTrouble = options.onTrouble;
     this.#clock = options.clock ?? systemClock;
     this.#random = options.random ?? Math.random;
+    this.#refusals = new RefusalPoll({
+      clock: this.#clock,
+      random: this.#random,
+      closing: this.#closing.signal,
+      read: () => this.#readOnce(),
+    });
     this.#listeners = new ChangeListeners(() => this.#tellTrouble(listenerTrouble(this.secretId)));
   }
 
@@ -177,7 +143,7 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
     while (this.#current.versionId === request.ifVersion && !signals.some((signal) => signal.aborted)) {
       const remaining = deadline - this.#clock.elapsed();
       if (remaining <= 0) break;
-      await settledWithin(this.#clock, this.#nextPoll(), remaining, ...signals);
+      await settledWithin(this.#clock, this.#refusals.next(), remaining, ...signals);
     }
     return this.current();
   }
@@ -228,8 +194,12 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
     this.#servedUntil = began + this.#maxStale;
     this.#failedReads = 0;
     this.#lastFailure = null;
-    if (isNew) this.#polls = 0;
-    if (isNew && before !== undefined) this.#listeners.tell(this.#current);
+    if (isNew && before !== undefined) this.#tellChange();
+  }
+
+  #tellChange(): void {
+    this.#refusals.settled();
+    this.#listeners.tell(this.#current);
   }
 
   /** Where a server one day suggests when to read again, this is the place that listens. */
@@ -241,22 +211,6 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
         ? rereadDelay(this.#maxAge, this.#random)
         : Math.min(backoffDelay(AFTER_FAILED_READ, this.#failedReads, this.#random), this.#maxAge);
     this.#cancelTimer = this.#clock.after(delay, () => void this.#readOnce(), true);
-  }
-
-  #nextPoll(): Promise<void> {
-    this.#poll ??= this.#pollOnce().finally(() => {
-      this.#poll = null;
-    });
-    return this.#poll;
-  }
-
-  async #pollOnce(): Promise<void> {
-    if (this.#clock.elapsed() - this.#lastPoll > CALM_AFTER_REFUSAL) this.#polls = 0;
-    if (this.#polls > 0)
-      await sleep(this.#clock, backoffDelay(AFTER_REFUSAL, this.#polls, this.#random), this.#closing.signal);
-    this.#polls++;
-    await this.#readOnce();
-    this.#lastPoll = this.#clock.elapsed();
   }
 
   #tellTrouble(trouble: RekeyClientError): void {
