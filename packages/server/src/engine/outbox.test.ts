@@ -1,34 +1,13 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { type Clock, silentLogger, systemRandom } from '@rekey/core';
+import { silentLogger, systemRandom } from '@rekey/core';
 import type { AuditEntry } from '../audit/entry.ts';
 import type { Store } from '../store/store.ts';
 import { openMemoryStore } from '../store/testing.ts';
 import { Alerts } from './alerts.ts';
 import { OUTBOX_AGE, Outbox, SEND_TIME } from './outbox.ts';
 import type { Sender } from './sender.ts';
-
-/** Time stands still unless a test moves it; sleepers wake when their moment has come. */
-class TestClock implements Clock {
-  #now = 1_000_000;
-  #sleepers: { readonly at: number; readonly wake: () => void }[] = [];
-  now(): number {
-    return this.#now;
-  }
-  sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((wake) => {
-      if (signal?.aborted) return wake();
-      signal?.addEventListener('abort', () => wake());
-      this.#sleepers.push({ at: this.#now + milliseconds, wake });
-    });
-  }
-  pass(milliseconds: number): void {
-    this.#now += milliseconds;
-    const due = this.#sleepers.filter(({ at }) => at <= this.#now);
-    this.#sleepers = this.#sleepers.filter(({ at }) => at > this.#now);
-    for (const { wake } of due) wake();
-  }
-}
+import { FakeClock } from './testing.ts';
 
 class TestSender implements Sender {
   readonly name: string;
@@ -46,7 +25,7 @@ class TestSender implements Sender {
   }
 }
 
-let clock: TestClock;
+let clock: FakeClock;
 let store: Store;
 let one: TestSender;
 let two: TestSender;
@@ -65,11 +44,11 @@ const open = (senders: readonly Sender[], holder = 'server-1') =>
 async function raise(text: string): Promise<void> {
   const alerts = new Alerts({ store, clock, random: systemRandom, senders: ['one', 'two'] });
   await alerts.raise(text, { secretId: null, text });
-  clock.pass(1);
+  await clock.advance(1);
 }
 
 beforeEach(async () => {
-  clock = new TestClock();
+  clock = new FakeClock();
   store = await openMemoryStore({ now: () => clock.now() });
   one = new TestSender('one');
   two = new TestSender('two');
@@ -99,13 +78,13 @@ describe('the outbox', () => {
     await raise('b');
     const attemptsAfter: number[] = [];
     for (const pause of [0, 500, 500, 5_000, 15_000]) {
-      clock.pass(pause);
+      await clock.advance(pause);
       await outbox.tick();
       attemptsAfter.push(one.attempts);
     }
     assert.deepEqual(attemptsAfter, [1, 1, 2, 3, 4]);
     one.mood = 'well';
-    clock.pass(60_000);
+    await clock.advance(60_000);
     await outbox.tick();
     assert.deepEqual(one.taken, ['a', 'b']);
   });
@@ -138,7 +117,7 @@ describe('the outbox', () => {
     const pass = outbox.tick();
     while (two.taken.length === 0) await new Promise((resolve) => setImmediate(resolve));
     assert.deepEqual(two.taken, ['a']);
-    clock.pass(SEND_TIME);
+    await clock.advance(SEND_TIME);
     await pass;
     const [left] = await store.list('outbox', { index: null, limit: 10 });
     assert.match(left?.record.lastError ?? '', /took longer than 10 s/);
@@ -148,7 +127,7 @@ describe('the outbox', () => {
     one.mood = 'down';
     await raise('a');
     await outbox.tick();
-    clock.pass(OUTBOX_AGE);
+    await clock.advance(OUTBOX_AGE);
     await outbox.tick();
     assert.equal(await store.count('outbox'), 0);
     assert.equal(audited[0]?.action, 'rekey:AlertGivenUp');
@@ -163,7 +142,7 @@ describe('the outbox', () => {
     const withoutOne = open([two]);
     await withoutOne.tick();
     assert.equal(await store.count('outbox'), 1);
-    clock.pass(OUTBOX_AGE);
+    await clock.advance(OUTBOX_AGE);
     await withoutOne.tick();
     assert.equal(await store.count('outbox'), 0);
     assert.match(audited[0]?.detail ?? '', /no such sender is configured/);
@@ -178,11 +157,11 @@ describe('the outbox', () => {
   it('runs by itself until it is stopped, and stopping breaks off a receiver that hangs', async () => {
     outbox.start();
     await raise('a');
-    clock.pass(1_000);
+    await clock.advance(1_000);
     while (two.taken.length === 0) await new Promise((resolve) => setImmediate(resolve));
     one.mood = 'hanging';
     await raise('b');
-    clock.pass(1_000);
+    await clock.advance(1_000);
     while (one.attempts < 2) await new Promise((resolve) => setImmediate(resolve));
     await outbox.stop();
     assert.deepEqual(one.taken, ['a']);
