@@ -1,5 +1,5 @@
 import { DEFAULT_ROTATION_SETTINGS, type RotationContext, type RotationSettings, systemRandom } from '@rekey/core';
-import { Client } from 'pg';
+import { Client, type QueryResult } from 'pg';
 import type { ConformanceTarget } from '../conformance.ts';
 import { postgres } from '../postgres.ts';
 import { quoteIdentifier, quoteLiteral } from './postgres-names.ts';
@@ -15,51 +15,48 @@ export const ADMIN = 'rekey admin';
 export const ADMIN_PASSWORD = 'admin-password-1';
 export const APP_PASSWORD = 'app-password-1';
 
-/** A database of its own on a real server, with one application role and an admin role that is no superuser. For tests. */
+const DATABASE = 'bench';
+
+/**
+ * A database on a real server with one application role and an admin role that is no superuser. One at a time on a
+ * server: closing it removes every role but the server's own. For tests.
+ */
 export class PostgresBench {
   readonly server: BenchServer;
   readonly role: string;
-  readonly database: string;
+  readonly database = DATABASE;
+  readonly #superuser: Client;
 
-  constructor(server: BenchServer, role: string, database: string) {
+  constructor(server: BenchServer, role: string, superuser: Client) {
     this.server = server;
     this.role = role;
-    this.database = database;
+    this.#superuser = superuser;
   }
 
   static async open(server: BenchServer, role = 'app'): Promise<PostgresBench> {
-    const database = `bench_${Math.random().toString(36).slice(2)}`;
-    const bench = new PostgresBench(server, role, database);
-    await bench.asSuperuser(`CREATE DATABASE ${database}`, 'postgres');
-    await bench.asSuperuser(
-      `CREATE ROLE ${quoteIdentifier(ADMIN)} LOGIN CREATEROLE PASSWORD ${quoteLiteral(ADMIN_PASSWORD)}`,
-    );
-    await bench.asSuperuser(`CREATE ROLE ${quoteIdentifier(role)} LOGIN PASSWORD ${quoteLiteral(APP_PASSWORD)}`);
+    await ensureDatabase(server);
+    const bench = new PostgresBench(server, role, await connected(server, DATABASE));
+    await bench.asSuperuser(`
+      CREATE ROLE ${quoteIdentifier(ADMIN)} LOGIN CREATEROLE PASSWORD ${quoteLiteral(ADMIN_PASSWORD)};
+      CREATE ROLE ${quoteIdentifier(role)} LOGIN PASSWORD ${quoteLiteral(APP_PASSWORD)};
+      CREATE SCHEMA own AUTHORIZATION ${quoteIdentifier(role)}`);
     if ((await bench.version()) >= 160_000)
       await bench.asSuperuser(
         `GRANT ${quoteIdentifier(role)} TO ${quoteIdentifier(ADMIN)} WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`,
       );
-    await bench.asSuperuser(`CREATE SCHEMA own AUTHORIZATION ${quoteIdentifier(role)}`);
     return bench;
   }
 
   /** Runs statements as the superuser; rows of the last one. */
-  async asSuperuser<Row = Record<string, unknown>>(text: string, database = this.database): Promise<Row[]> {
-    const { user, password } = this.server.superuser;
-    return this.as<Row>(user, password, text, database);
+  async asSuperuser<Row = Record<string, unknown>>(text: string): Promise<Row[]> {
+    return lastRows<Row>(await this.#superuser.query(text));
   }
 
-  async as<Row = Record<string, unknown>>(
-    user: string,
-    password: string,
-    text: string,
-    database = this.database,
-  ): Promise<Row[]> {
-    const client = new Client({ host: this.server.host, port: this.server.port, user, password, database, ssl: false });
-    await client.connect();
+  /** The same with a fresh login. */
+  async as<Row = Record<string, unknown>>(user: string, password: string, text: string): Promise<Row[]> {
+    const client = await connected({ ...this.server, superuser: { user, password } }, DATABASE);
     try {
-      const result = await client.query(text);
-      return (Array.isArray(result) ? result.at(-1).rows : result.rows) as Row[];
+      return lastRows<Row>(await client.query(text));
     } finally {
       await client.end();
     }
@@ -115,16 +112,32 @@ export class PostgresBench {
     };
   }
 
-  /** Drops the database and every role that is not the server's own. */
+  /** Removes every role that is not the server's own, with all it owns. */
   async close(): Promise<void> {
-    await this.asSuperuser(`DROP DATABASE IF EXISTS ${this.database} WITH (FORCE)`, 'postgres');
     const roles = await this.asSuperuser<{ name: string }>(
       "select rolname as name from pg_roles where rolname !~ '^pg_' and rolname <> 'postgres'",
-      'postgres',
     );
-    for (const { name } of roles) {
-      await this.asSuperuser(`DROP OWNED BY ${quoteIdentifier(name)} CASCADE`, 'postgres');
-    }
-    for (const { name } of roles) await this.asSuperuser(`DROP ROLE ${quoteIdentifier(name)}`, 'postgres');
+    const names = roles.map(({ name }) => quoteIdentifier(name)).join(', ');
+    if (names !== '') await this.asSuperuser(`DROP OWNED BY ${names} CASCADE; DROP ROLE ${names}`);
+    await this.#superuser.end();
   }
+}
+
+async function ensureDatabase(server: BenchServer): Promise<void> {
+  const client = await connected(server, 'postgres');
+  const { rowCount } = await client.query('select from pg_database where datname = $1', [DATABASE]);
+  if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+  await client.end();
+}
+
+async function connected({ host, port, superuser }: BenchServer, database: string): Promise<Client> {
+  const client = new Client({ host, port, user: superuser.user, password: superuser.password, database, ssl: false });
+  await client.connect();
+  return client;
+}
+
+/** Of several statements at once the driver returns several results. */
+function lastRows<Row>(result: QueryResult | QueryResult[]): Row[] {
+  const last = Array.isArray(result) ? result.at(-1) : result;
+  return (last?.rows ?? []) as Row[];
 }
