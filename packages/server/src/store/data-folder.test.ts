@@ -45,6 +45,11 @@ const sameValue = async (store: Store, text: string) =>
 const putValue = (store: Store, text: string) =>
   store.commit([{ collection: 'value', id: 's1/v1', record: { kind: 'text', text } }]);
 
+/** Lets the change feed take its turns. */
+const settle = async () => {
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+};
+
 describe('opening a data folder', () => {
   it('makes folder, store and key file for their owner only, and finds everything again', async () => {
     const store = await open({ create: true });
@@ -189,6 +194,22 @@ describe('the lock of a data folder', () => {
     await assert.rejects(putValue(reader, 'two'), refusal('read-only'));
     await server.close();
     await reader.close();
+  });
+
+  it('lets a reader follow what the server commits', async (test) => {
+    test.mock.timers.enable({ apis: ['setInterval'] });
+    const server = await open({ create: true });
+    await putValue(server, 'one');
+    const reader = await open({ readOnly: true });
+    await settle();
+    await sameValue(reader, 'one');
+    await putValue(server, 'two');
+    await sameValue(reader, 'one');
+    test.mock.timers.tick(1_000);
+    await settle();
+    await sameValue(reader, 'two');
+    await reader.close();
+    await server.close();
   });
 
   it('refuses another process, and is gone when that one was killed', async () => {

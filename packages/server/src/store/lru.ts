@@ -50,13 +50,18 @@ export class Lru<V> {
     this.#size = 0;
   }
 
+  /** Whether something of this size fits without dropping anything. */
+  hasRoom(size: number): boolean {
+    return this.#entries.size < this.#limits.entries && this.#size + size <= this.#limits.size;
+  }
+
   get size(): number {
     return this.#size;
   }
 
   #makeRoom(size: number): void {
     for (const [key, entry] of this.#entries) {
-      if (this.#entries.size < this.#limits.entries && this.#size + size <= this.#limits.size) return;
+      if (this.hasRoom(size)) return;
       this.#entries.delete(key);
       if (entry.used) this.#entries.set(key, { ...entry, used: false });
       else this.#size -= entry.size;

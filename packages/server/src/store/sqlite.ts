@@ -200,14 +200,16 @@ export class SqliteDriver implements StoreDriver {
     for (const listener of this.#listeners) listener(revision);
   }
 
-  /** Another process's commits are not told to this one: it has to look. */
+  /** Another process's commits are not told to this one: it has to look. What fails is looked at again next time. */
   #look(): void {
     if (this.#lookTimer !== null) return;
     let seen = this.#revision();
     this.#lookTimer = setInterval(() => {
-      const revision = this.#revision();
-      if (revision > seen) this.#tell(revision);
-      seen = revision;
+      const told = seen;
+      try {
+        seen = this.#revision();
+      } catch {}
+      if (seen > told) this.#tell(seen);
     }, LOOK_INTERVAL).unref();
   }
 }

@@ -22,7 +22,7 @@ export function lockFolder(folder: string): FolderLock {
   try {
     closeSync(openSync(file, 'a', 0o600));
     const db = new DatabaseSync(file, { timeout: 0 });
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    db.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
     return { release: () => db.close() };
   } catch (error) {
     if ((error as { errcode?: number }).errcode === BUSY) throw inUse(folder);
