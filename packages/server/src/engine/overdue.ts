@@ -5,6 +5,8 @@ import { upTo } from './rotations.ts';
 
 /** Secrets looked at in one pass. */
 const PAGE = 100;
+/** Milliseconds between two looks at whether what stands is over: a value put by hand, a cancel, a deletion end it too. */
+const REVIEW_INTERVAL = 30_000;
 
 /** Name of the condition under which being overdue stands as an alert. */
 export function overdueCondition(secretId: string): string {
@@ -19,6 +21,7 @@ export class OverdueWatch {
   readonly #store: Store;
   readonly #alerts: RotationAlerts;
   readonly #clock: Clock;
+  #reviewedAt = Number.NEGATIVE_INFINITY;
   #seen: { readonly value: string; readonly id: string } | null = null;
 
   constructor(parts: { readonly store: Store; readonly alerts: RotationAlerts; readonly clock: Clock }) {
@@ -28,6 +31,13 @@ export class OverdueWatch {
   }
 
   async look(): Promise<void> {
+    await this.#raise();
+    if (this.#clock.now() - this.#reviewedAt < REVIEW_INTERVAL) return;
+    this.#reviewedAt = this.#clock.now();
+    await this.#review();
+  }
+
+  async #raise(): Promise<void> {
     const passed = await this.#store.list('secret', {
       index: 'deadline',
       until: upTo(this.#clock.now() - 1),
@@ -39,6 +49,19 @@ export class OverdueWatch {
       this.#seen = { value: indexValue ?? '', id };
     }
   }
+
+  async #review(): Promise<void> {
+    for (const { condition, secretId } of await this.#alerts.standing()) {
+      if (secretId === null || condition !== overdueCondition(secretId)) continue;
+      const secret = await this.#store.get('secret', secretId);
+      if (!isOverdue(secret?.record ?? null, this.#clock.now())) await this.#alerts.resolve(condition);
+    }
+  }
+}
+
+function isOverdue(secret: SecretRecord | null, now: number): boolean {
+  const rotation = secret?.deletedAt === null ? secret.rotation : null;
+  return rotation?.enabled === true && rotation.deadlineAt !== null && rotation.deadlineAt < now;
 }
 
 function sentence({ name, rotation }: SecretRecord): string {

@@ -1,5 +1,6 @@
 import { type Clock, type Logger, messageOf, RekeyError, type RotationRecord, type SecretRecord } from '@rekey/core';
 import type { AuditEntry, AuditLog } from '../audit/entry.ts';
+import type { AlertRecord } from '../store/collections.ts';
 import type { Entry, Store, StoreWrite } from '../store/store.ts';
 import { type BoundaryHook, crossing, type DurablePoint } from './boundary.ts';
 import type { HeldSecret } from './held-secrets.ts';
@@ -10,6 +11,8 @@ export interface RotationAlerts {
   writesFor(before: RotationRecord | null, after: RotationRecord): Promise<readonly StoreWrite[]>;
   raise(condition: string, alert: { readonly secretId: string | null; readonly text: string }): Promise<void>;
   resolve(condition: string): Promise<void>;
+  /** What stands now. */
+  standing(): Promise<readonly AlertRecord[]>;
 }
 
 export interface JournalParts {

@@ -1,5 +1,6 @@
 import {
   CURRENT,
+  messageOf,
   PENDING,
   type RandomSource,
   RekeyError,
@@ -10,7 +11,7 @@ import {
 } from '@rekey/core';
 import { sortable } from '../store/collections.ts';
 import type { Entry, Store, StoreWrite } from '../store/store.ts';
-import { crossing } from './boundary.ts';
+import { crossing, type DurablePoint } from './boundary.ts';
 import { type DueReason, dueReasons } from './due.ts';
 import type { EscrowJournal } from './escrow.ts';
 import { storePendingValue } from './pending-value.ts';
@@ -212,8 +213,9 @@ export class Rotations {
   }
 
   async #join({ record }: Start & { start: 'joined' }, active: Entry<RotationRecord> | null): Promise<RotationRecord> {
-    const joined = active?.id === record.id ? active : null;
-    return joined?.record.state === 'blocked' ? this.#resume(joined) : record;
+    if (active?.record.state !== 'blocked') return record;
+    const resuming = await this.#resume(active);
+    return active.id === record.id ? resuming : record;
   }
 
   async #commitBegin(
@@ -221,36 +223,15 @@ export class Rotations {
     { record, secret: begun }: Start & { start: 'begun' },
     active: Entry<RotationRecord> | null,
   ): Promise<RotationRecord> {
-    const { store, alerts, audit, boundary, clock } = this.#parts;
     const needed = neededVersions([record, ...(active === null ? [] : [active.record])]);
-    const kept = prune(begun, needed, clock.now());
-    const writes: StoreWrite[] = [
-      { collection: 'secret', id: secret.id, record: kept.secret, expect: secret.revision },
-      { collection: 'rotation', id: record.id, record, expect: 0 },
-      ...kept.dropped.map((versionId) => valueWrite(secret.id, versionId)),
-      ...this.#nudge(active, record),
-      ...(await alerts.writesFor(null, record)),
+    const kept = prune(begun, needed, record.createdAt);
+    const dropped = kept.dropped.map((versionId) => valueWrite(secret.id, versionId));
+    const changes = [
+      { before: null, after: record, id: record.id, revision: 0 },
+      ...(active === null ? [] : nudged(active, record)),
     ];
-    const entry = auditOfChange(null, record, clock.now());
-    if (entry !== null) await audit.append(entry);
-    try {
-      await crossing(boundary, 'begin', () => store.commit(writes));
-      return record;
-    } catch (error) {
-      if (entry !== null) await audit.append(notMade(entry, clock.now(), 'the secret was changed meanwhile'));
-      throw error;
-    }
-  }
-
-  /** A rotation whose pending label the new one takes is to look at itself at once: it ends, or goes on to its end. */
-  #nudge(active: Entry<RotationRecord> | null, begun: RotationRecord): readonly StoreWrite[] {
-    if (active === null || active.record.promotedAt !== null) return [];
-    const blocked = active.record.state === 'blocked';
-    const now = begun.createdAt;
-    const record = blocked
-      ? resumed(active.record, begun.previousVersionId, now)
-      : { ...active.record, nextAttemptAt: now };
-    return [{ collection: 'rotation', id: active.id, record, expect: active.revision }];
+    await this.#commitAudited('begin', { ...secret, record: kept.secret }, changes, dropped);
+    return record;
   }
 
   /** What was never told to any target is given up where *current* has moved on; what may have been told is kept. */
@@ -278,7 +259,6 @@ export class Rotations {
     stopped: readonly Entry<RotationRecord>[],
     now: number,
   ): Promise<{ readonly versionId: string | null }> {
-    const { store, alerts, audit, boundary } = this.#parts;
     const ids = new Set(stopped.map(({ id }) => id));
     const keep = (id: string | null) => (id === null || ids.has(id) ? null : id);
     const off: SecretRotation = {
@@ -288,25 +268,40 @@ export class Rotations {
       activeRotationId: keep(rotation.activeRotationId) ?? keep(rotation.queuedRotationId),
       queuedRotationId: keep(rotation.activeRotationId) === null ? null : keep(rotation.queuedRotationId),
     };
-    const writes: StoreWrite[] = [
-      {
-        collection: 'secret',
-        id: secret.id,
-        record: { ...secret.record, rotation: off, changedAt: now },
-        expect: secret.revision,
-      },
-    ];
-    for (const { id, revision, record } of stopped) {
+    const changes = stopped.map(({ id, revision, record }) => {
       const after = ended(record, 'abandoned', now, 'Rotation was cancelled.');
-      const entry = auditOfChange(record, after, now);
-      if (entry !== null) await audit.append(entry);
-      writes.push(
-        { collection: 'rotation', id, record: after, expect: revision },
-        ...(await alerts.writesFor(record, after)),
-      );
-    }
-    await crossing(boundary, 'cancel', () => store.commit(writes));
+      return { before: record, after, id, revision };
+    });
+    const record = { ...secret.record, rotation: off, changedAt: now };
+    await this.#commitAudited('cancel', { ...secret, record }, changes, []);
     return { versionId: leftPending(secret.record) };
+  }
+
+  /** One commit for the secret and its rotations, audited before it is made. `secret` carries the revision it was read at. */
+  async #commitAudited(
+    point: DurablePoint,
+    secret: Entry<SecretRecord>,
+    changes: readonly Change[],
+    further: readonly StoreWrite[],
+  ): Promise<void> {
+    const { store, alerts, audit, boundary, clock } = this.#parts;
+    const entries = changes.flatMap(({ before, after }) => auditOfChange(before, after, clock.now()) ?? []);
+    const told = await Promise.all(changes.map(({ before, after }) => alerts.writesFor(before, after)));
+    const writes: StoreWrite[] = [
+      { collection: 'secret', id: secret.id, record: secret.record, expect: secret.revision },
+      ...changes.map(
+        ({ after, id, revision }): StoreWrite => ({ collection: 'rotation', id, record: after, expect: revision }),
+      ),
+      ...further,
+      ...withoutRepeats(told.flat()),
+    ];
+    for (const entry of entries) await audit.append(entry);
+    try {
+      await crossing(boundary, point, () => store.commit(writes));
+    } catch (error) {
+      for (const entry of entries) await audit.append(notMade(entry, clock.now(), messageOf(error)));
+      throw error;
+    }
   }
 
   async #atWork(secret: SecretRecord) {
@@ -337,6 +332,31 @@ export async function isQuarantined(store: Store): Promise<boolean> {
 /** Sort key under which a moment stands in an index, exclusive upper bound of what lies at or before it. */
 export function upTo(now: number): string {
   return sortable(now + 1);
+}
+
+/** A rotation's record before and after, and the revision it was read at. */
+interface Change {
+  readonly before: RotationRecord | null;
+  readonly after: RotationRecord;
+  readonly id: string;
+  readonly revision: number;
+}
+
+/**
+ * A blocked rotation is taken up again, since somebody asks. One whose pending label the new one takes is to look at
+ * itself at once: it ends, or goes on to its end.
+ */
+function nudged({ id, revision, record }: Entry<RotationRecord>, begun: RotationRecord): readonly Change[] {
+  const now = begun.createdAt;
+  if (record.state === 'blocked')
+    return [{ before: record, after: resumed(record, begun.previousVersionId, now), id, revision }];
+  if (record.promotedAt !== null) return [];
+  return [{ before: record, after: { ...record, nextAttemptAt: now }, id, revision }];
+}
+
+/** Two rotations of one secret may both end the same alert. */
+function withoutRepeats(writes: readonly StoreWrite[]): readonly StoreWrite[] {
+  return [...new Map(writes.map((write) => [`${write.collection}/${write.id}`, write])).values()];
 }
 
 function mayStop(record: RotationRecord): boolean {

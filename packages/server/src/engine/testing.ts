@@ -110,6 +110,13 @@ export class FakeAlerts implements RotationAlerts {
   async resolve(condition: string): Promise<void> {
     this.raised.delete(condition);
   }
+
+  async standing() {
+    return [...this.raised].map(([condition, text]) => {
+      const secretId = condition.slice(condition.indexOf('/') + 1);
+      return { condition, secretId, since: 0, text };
+    });
+  }
 }
 
 export interface EngineOptions {
@@ -231,6 +238,7 @@ export interface HouseOptions<T extends HouseTarget> {
   readonly functions: EngineOptions['functions'];
   readonly settings?: Partial<RotationSettings>;
   readonly rule?: RotationRule;
+  readonly escrow?: EscrowJournal;
 }
 
 /** One secret `app` at one target, with its admin credential, and any number of engines over it. */
@@ -238,7 +246,7 @@ export class House<T extends HouseTarget> {
   readonly target: T;
   readonly store: Store;
   readonly secretId: string;
-  readonly escrow = new MemoryEscrowJournal();
+  readonly escrow: EscrowJournal;
   readonly alerts = new FakeAlerts();
   readonly #functions: EngineOptions['functions'];
   #servers = 0;
@@ -254,6 +262,7 @@ export class House<T extends HouseTarget> {
 
   private constructor(options: HouseOptions<T>, store: Store, secretId: string) {
     this.target = options.target;
+    this.escrow = options.escrow ?? new MemoryEscrowJournal();
     this.store = store;
     this.secretId = secretId;
     this.#functions = options.functions;
