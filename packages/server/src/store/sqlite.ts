@@ -1,5 +1,4 @@
 /** The default driver: one SQLite file. Reads run here, on a read-only connection; writes go to a thread of their own. */
-import { closeSync, existsSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { RekeyError } from '@rekey/core';
@@ -15,11 +14,11 @@ import {
   type StoredRecord,
 } from './driver.ts';
 import { changesForgotten, closed } from './driver-errors.ts';
-import { openForReading, openForWriting } from './sqlite/connection.ts';
+import { openForReading } from './sqlite/connection.ts';
 import { guarded } from './sqlite/failures.ts';
 import { type FolderLock, lockFolder } from './sqlite/folder-lock.ts';
 import { listStatement } from './sqlite/list-sql.ts';
-import { type FileKind, fileKind, migrate, refuseNewer, refuseOlder } from './sqlite/schema.ts';
+import { isMissing, openBeside, prepareFile, storeMissing } from './sqlite/store-file.ts';
 import { runUpkeep } from './sqlite/upkeep-request.ts';
 import { Writer } from './sqlite/writer.ts';
 
@@ -220,62 +219,6 @@ const CHANGES = `SELECT revision, collection, id FROM change
     (SELECT revision FROM change WHERE revision > ?1 ORDER BY revision, collection, id LIMIT 1 OFFSET ?2),
     ${Number.MAX_SAFE_INTEGER})
   ORDER BY revision, collection, id`;
-
-/** Judged before it is opened for writing: a file that is not ours must stay as it is. */
-function prepareFile(file: string, create: boolean, maximumBytes: number | null): void {
-  const kind = isMissing(file) ? 'blank' : judge(file);
-  if (kind === 'blank' && !create) throw storeMissing(file);
-  createEmpty(file);
-  const db = openForWriting(file, maximumBytes);
-  try {
-    migrate(db);
-  } finally {
-    db.close();
-  }
-}
-
-function judge(file: string): FileKind {
-  const db = openForReading(file);
-  try {
-    const kind = fileKind(db);
-    if (kind === 'foreign') throw notAStore(file);
-    refuseNewer(db, file);
-    return kind;
-  } finally {
-    db.close();
-  }
-}
-
-/** Mode 0600 from its first moment; SQLite gives the journal and the index of the WAL the mode of the file. */
-function createEmpty(file: string): void {
-  if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600));
-}
-
-function openBeside(file: string): DatabaseSync {
-  if (judge(file) === 'blank') throw storeMissing(file);
-  const db = openForReading(file);
-  try {
-    refuseOlder(db, file);
-    return db;
-  } catch (error) {
-    db.close();
-    throw error;
-  }
-}
-
-function isMissing(file: string): boolean {
-  return !existsSync(file) || statSync(file).size === 0;
-}
-
-function storeMissing(file: string): RekeyError {
-  const message = `There is no store at ${file}; run \`rekey init --data ${dirname(file)}\` to make one, or name the right folder with --data.`;
-  return new RekeyError('invalid-state', message, { reason: 'store-missing' });
-}
-
-function notAStore(file: string): RekeyError {
-  const message = `The file ${file} is not a rekey store; name the right one, or move it away.`;
-  return new RekeyError('invalid-state', message, { reason: 'not-a-store' });
-}
 
 function readOnly(file: string): RekeyError {
   const message = `The store ${file} was opened for reading only; ask the server that runs on it.`;
