@@ -1,9 +1,10 @@
 import { type Finding, type RotationContext, RotatorError } from '@rekey/core';
-import type { Session } from './postgres-connection.ts';
+import { type Session, withSession } from './postgres-connection.ts';
 import { originalOf, type PostgresCredential, postgresCredential, targetOf } from './postgres-credential.ts';
+import { LoginFailure, loginError } from './postgres-failure.ts';
 import { type Mark, standingOf, withMark } from './postgres-mark.ts';
 import { alternateNameOf, quoteIdentifier, quoteLiteral } from './postgres-names.ts';
-import type { RoleFacts } from './postgres-roles.ts';
+import type { AskerFacts, RoleFacts } from './postgres-roles.ts';
 
 /** What the steps of one rotation share: the login now in use, the one to come, and the names of both roles. */
 export interface Change {
@@ -93,6 +94,38 @@ export async function writeMark(session: Session, role: RoleFacts, mark: Mark): 
 
 export function markStatement(role: Pick<RoleFacts, 'name' | 'comment'>, mark: Mark): string {
   return `COMMENT ON ROLE ${quoteIdentifier(role.name)} IS ${quoteLiteral(withMark(role.comment, mark))}`;
+}
+
+/** A session of the admin credential; a refusal names it, so that nobody looks for the fault at the role that rotates. */
+export async function asAdmin<T>(
+  admin: PostgresCredential,
+  signal: AbortSignal,
+  work: (session: Session) => Promise<T>,
+): Promise<T> {
+  try {
+    return await withSession(admin, signal, work);
+  } catch (error) {
+    if (error instanceof LoginFailure)
+      throw loginError(error, `the admin credential (${admin.username}) at ${targetOf(admin)}`);
+    throw error;
+  }
+}
+
+/** Some roles only a superuser may change: superusers, and before 16 those with REPLICATION. */
+export function checkMayChange(role: RoleFacts, asker: AskerFacts): void {
+  if (asker.superuser || !needsSuperuser(role, asker.version)) return;
+  const attribute = role.superuser ? 'SUPERUSER' : 'REPLICATION';
+  throw new RotatorError(
+    'missing-privilege',
+    `Only a superuser may change the role ${role.name}: it has ${attribute}`,
+    {
+      nextAction: `Take ${attribute} from the role, or name a superuser as the admin credential.`,
+    },
+  );
+}
+
+export function needsSuperuser(role: RoleFacts, version: number): boolean {
+  return role.superuser || (role.replication && version < 160_000);
 }
 
 /** A role that no password lets in: said before anything is written, with the statement that mends it. */

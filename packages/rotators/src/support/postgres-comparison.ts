@@ -1,6 +1,6 @@
 import { type Finding, RotatorError, type StepResult, type TestRequest } from '@rekey/core';
 import { type UpkeepStep, upkeep } from './postgres-alternate.ts';
-import { type Change, changeOf, whyNoPasswordHelps } from './postgres-change.ts';
+import { asAdmin, type Change, changeOf, whyNoPasswordHelps } from './postgres-change.ts';
 import { type Login, type Session, withSession } from './postgres-connection.ts';
 import {
   type Dependents,
@@ -147,7 +147,7 @@ async function explainRefusal(error: unknown, change: Change): Promise<never> {
   if (!(error instanceof LoginFailure)) throw error;
   const failure = loginError(error, `${change.next.username} at ${change.target}`);
   if (failure.class !== 'refused-login' || change.admin === null) throw failure;
-  const roles = await withSession(change.admin, change.context.signal, (session) =>
+  const roles = await asAdmin(change.admin, change.context.signal, (session) =>
     readRoles(session, [change.next.username]),
   ).catch(() => new Map<string, RoleFacts>());
   const role = roles.get(change.next.username);

@@ -1,6 +1,13 @@
 import { type PlanRequest, type RotationContext, type RotationPlan, RotatorError } from '@rekey/core';
 import { createStatement, freshAlternate, upkeep } from './postgres-alternate.ts';
-import { adminOf, passwordStatement, successorOf, whyNoPasswordHelps } from './postgres-change.ts';
+import {
+  adminOf,
+  asAdmin,
+  needsSuperuser,
+  passwordStatement,
+  successorOf,
+  whyNoPasswordHelps,
+} from './postgres-change.ts';
 import { type Session, withSession } from './postgres-connection.ts';
 import { originalOf, type PostgresCredential, postgresCredential } from './postgres-credential.ts';
 import { readMembership } from './postgres-dependents.ts';
@@ -19,9 +26,8 @@ const REDACTED_VERIFIER = 'SCRAM-SHA-256$…';
 export async function planRotation({ context, current }: PlanRequest): Promise<RotationPlan> {
   const now = postgresCredential(current);
   const admin = adminOf(context, now);
-  return withSession(admin ?? now, context.signal, (session) =>
-    readingTransaction(session, () => planned(session, context, now, admin !== null)),
-  );
+  const look = (session: Session) => readingTransaction(session, () => planned(session, context, now, admin !== null));
+  return admin === null ? withSession(now, context.signal, look) : asAdmin(admin, context.signal, look);
 }
 
 interface Sight {
@@ -94,7 +100,7 @@ async function alternateStatements(
 function missingGrants({ asker, original, alternate, administered }: Sight): readonly string[] {
   if (asker.superuser) return [];
   const admin = quoteIdentifier(asker.name);
-  if (original.superuser) return [`ALTER ROLE ${admin} SUPERUSER;`];
+  if (needsSuperuser(original, asker.version)) return [`ALTER ROLE ${admin} SUPERUSER;`];
   const needs = asker.createRole ? [] : [`ALTER ROLE ${admin} CREATEROLE;`];
   if (asker.version < 160_000) return needs;
   const changed = alternate === null ? [original.name] : [original.name, alternate.name];

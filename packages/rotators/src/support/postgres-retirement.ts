@@ -1,6 +1,6 @@
 import { type RevokeRequest, type RevokeResult, RotatorError } from '@rekey/core';
 import { newPassword } from './password.ts';
-import { adminOf, authorize, ProofNeeded, writeMark, writePassword } from './postgres-change.ts';
+import { adminOf, asAdmin, authorize, ProofNeeded, writeMark, writePassword } from './postgres-change.ts';
 import { type Session, withSession } from './postgres-connection.ts';
 import { originalOf, type PostgresCredential, postgresCredential, targetOf } from './postgres-credential.ts';
 import { LoginFailure, outcomeOf } from './postgres-failure.ts';
@@ -24,7 +24,7 @@ export async function retire(request: RevokeRequest): Promise<RevokeResult> {
   if (retired.username === current.username) return { findings: [], endedSessions: 0 };
   const admin = adminOf({ ...context, strategy: 'single-user' }, current);
   if (admin === null) return retireItself(request, retired);
-  return withSession(admin, context.signal, async (session) => {
+  return asAdmin(admin, context.signal, async (session) => {
     const findings = await scramble(session, request, retired);
     const endedSessions = context.settings.endSessions ? await endSessions(session, retired.username) : 0;
     return { findings, endedSessions };

@@ -1,9 +1,11 @@
 import { type Finding, RotatorError, type SetRequest, type StepResult } from '@rekey/core';
 import { createStatement, freshAlternate, type UpkeepStep, upkeep } from './postgres-alternate.ts';
 import {
+  asAdmin,
   authorize,
   type Change,
   changeOf,
+  checkMayChange,
   checkMayLogIn,
   markStatement,
   ProofNeeded,
@@ -29,7 +31,7 @@ export async function setPending({ context, current, pending }: SetRequest): Pro
 }
 
 async function changeAsAdmin(change: Change, admin: PostgresCredential): Promise<readonly Finding[]> {
-  return withSession(admin, change.context.signal, async (session) => {
+  return asAdmin(admin, change.context.signal, async (session) => {
     const asker = await readAsker(session);
     const write = (proven: boolean) =>
       fencedTransaction(session, change.original, () => writeAsAdmin(session, asker, change, proven));
@@ -67,12 +69,14 @@ async function writeAsAdmin(session: Session, asker: AskerFacts, change: Change,
   const { context, next } = change;
   const names = change.alternate === null ? [next.username] : [change.original, change.alternate];
   const roles = await readRoles(session, names);
+  const original = existing(roles.get(names[0]!), names[0]!);
+  checkMayLogIn(original);
+  checkMayChange(original, asker);
   const findings =
     change.alternate === null
-      ? authorize(existing(roles.get(next.username), next.username), context, proven)
+      ? authorize(original, context, proven)
       : await writeAlternate(session, asker, change, change.alternate, roles, proven);
   const role = roles.get(next.username) ?? freshAlternate(next.username);
-  checkMayLogIn(role);
   await writePassword(session, role.name, await scramVerifier(next.password, context.random, asker.iterations));
   await writeMarks(session, change, [...roles.values()], role);
   return findings;
