@@ -19,6 +19,8 @@ export interface SignatureClaim {
 
 const ALGORITHM = 'AWS4-HMAC-SHA256';
 const WEEK_SECONDS = 604_800;
+/** Each is looked for among all headers; no client signs a tenth of these. */
+const SIGNED_HEADER_LIMIT = 100;
 const SIGNATURE = /^[0-9a-f]{64}$/;
 const HEADER_NAME = /^[a-z0-9!#$%&'*+\-.^_`|~]+$/;
 const BASIC_TIME = /^\d{8}T\d{6}Z$/;
@@ -125,7 +127,9 @@ function credentialOf(text: string): Pick<SignatureClaim, 'accessKeyId' | 'scope
 }
 
 function signedHeadersOf(text: string): readonly string[] {
-  const names = text.split(';');
+  const names = text.split(';', SIGNED_HEADER_LIMIT + 1);
+  if (names.length > SIGNED_HEADER_LIMIT)
+    throw incomplete(`SignedHeaders names more than ${SIGNED_HEADER_LIMIT} headers.`);
   for (const [at, name] of names.entries()) {
     const sorted = at === 0 || names[at - 1]! < name;
     if (!sorted || !HEADER_NAME.test(name)) {

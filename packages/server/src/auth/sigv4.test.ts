@@ -218,6 +218,12 @@ test('nothing signed is told apart from signed badly', () => {
   for (const candidate of broken) assert.match(refusal(candidate).reason, /^incomplete-signature|^signature-mismatch/);
 });
 
+test('a signature over more than a hundred headers is refused before it costs anything', () => {
+  const many = Array.from({ length: 101 }, (_, at): [string, string] => [`x-${1000 + at}`, 'v']);
+  verifySignature(signed({ headers: [...REQUEST.headers, ...many.slice(0, 95)] }), rules());
+  assert.equal(refusal(signed({ headers: [...REQUEST.headers, ...many] })).reason, 'incomplete-signature');
+});
+
 test('a Date header does where X-Amz-Date is missing, in either form', () => {
   const dated = (date: string) => {
     const request = signHeaders(REQUEST, IDENTITY, { ...TIME, unsigned: ['x-amz-date'] });

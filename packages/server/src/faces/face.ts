@@ -31,6 +31,11 @@ export interface Face {
   owns(request: FaceRequest): boolean;
   /** Never throws: a face turns every error into its protocol's own. */
   handle(request: FaceRequest): Promise<FaceResponse>;
+  /**
+   * The protocol's own error for a request whose body is longer than the listener takes; `request.body` is empty.
+   * A face without it has the listener's plain JSON answer sent (413).
+   */
+  refuseLargeBody?(request: FaceRequest, limitBytes: number): FaceResponse | Promise<FaceResponse>;
 }
 
 /** First value of a header; null if absent. Names are given in lower case. */
