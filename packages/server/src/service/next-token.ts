@@ -7,6 +7,13 @@ export interface ListPlace {
   readonly id: string;
 }
 
+/** By value, then by id. */
+export function comparePlaces(a: ListPlace, b: ListPlace): number {
+  if (a.value !== b.value) return a.value < b.value ? -1 : 1;
+  if (a.id === b.id) return 0;
+  return a.id < b.id ? -1 : 1;
+}
+
 const PURPOSE = 'next-token';
 const FORM = /^[A-Za-z0-9_-]{1,4096}$/;
 

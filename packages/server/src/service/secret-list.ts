@@ -2,7 +2,7 @@ import type { SecretRecord } from '@rekey/core';
 import { sortable } from '../store/collections.ts';
 import type { ListedEntry, Store } from '../store/store.ts';
 import { type Filter, type SecretTest, secretTest } from './filters.ts';
-import { type ListPlace, NextTokens } from './next-token.ts';
+import { comparePlaces, type ListPlace, NextTokens } from './next-token.ts';
 
 export type SortKey = 'created' | 'accessed' | 'changed' | 'name';
 
@@ -136,12 +136,6 @@ function withoutDeleted(test: SecretTest): SecretTest {
 
 function placeOf({ indexValue, id }: ListedEntry<SecretRecord>): ListPlace {
   return { value: indexValue ?? '', id };
-}
-
-function comparePlaces(a: ListPlace, b: ListPlace): number {
-  if (a.value !== b.value) return a.value < b.value ? -1 : 1;
-  if (a.id === b.id) return 0;
-  return a.id < b.id ? -1 : 1;
 }
 
 function first(found: readonly Found[], count: number, order: (a: ListPlace, b: ListPlace) => number): Found[] {

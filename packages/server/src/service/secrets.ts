@@ -70,6 +70,12 @@ export class Secrets {
     return this.#cases.onSecret({ caller, action, secretId }, ({ record }) => record);
   }
 
+  /** For who asks for the policy of a secret: secrets have none. */
+  getWithoutPolicy(caller: Caller, secretId: string): Promise<SecretRecord> {
+    const action = 'secretsmanager:GetResourcePolicy';
+    return this.#cases.onSecret({ caller, action, secretId }, ({ record }) => record);
+  }
+
   list(caller: Caller, query: SecretQuery): Promise<SecretPage> {
     const ask = { caller, action: 'secretsmanager:ListSecrets', name: '*' };
     return this.#cases.onName(ask, () => this.#list.page('ListSecrets', query));

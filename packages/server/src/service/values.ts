@@ -9,12 +9,14 @@ import {
 } from '@rekey/core';
 import { findLabelled, findVersion } from '../engine/versions.ts';
 import { type LabelMove, moveLabel } from './label-move.ts';
+import { NextTokens } from './next-token.ts';
 import type { ServiceParts } from './parts.ts';
 import { labelNotFound, labelNotOnVersion, markedForDeletion, versionNotFound } from './refusals.ts';
 import type { SecretChanges } from './secret-change.ts';
 import { SecretList, type SecretQuery } from './secret-list.ts';
 import type { UseCases } from './use-case.ts';
 import { placeValue } from './value-placement.ts';
+import { type VersionPage, type VersionQuery, versionPage } from './version-list.ts';
 
 /** Which version of a secret: by id, by label, by both (they must agree), or *current* by neither. */
 export interface VersionChoice {
@@ -63,12 +65,14 @@ export class Values {
   readonly #cases: UseCases;
   readonly #changes: SecretChanges;
   readonly #list: SecretList;
+  readonly #tokens: NextTokens;
 
   constructor(parts: ServiceParts, cases: UseCases, changes: SecretChanges) {
     this.#parts = parts;
     this.#cases = cases;
     this.#changes = changes;
     this.#list = new SecretList(parts.store);
+    this.#tokens = new NextTokens(parts.store.keyring);
   }
 
   /** Hands out a value, and remembers who holds it from now on. */
@@ -104,10 +108,13 @@ export class Values {
     });
   }
 
-  /** All versions that are kept, oldest first; faces leave out what they do not show. */
-  listVersions(caller: Caller, secretId: string): Promise<SecretRecord> {
-    const action = 'secretsmanager:ListSecretVersionIds';
-    return this.#cases.onSecret({ caller, action, secretId }, ({ record }) => record);
+  /** The versions of a secret by page, oldest first. */
+  listVersions(caller: Caller, query: VersionQuery): Promise<VersionPage & { readonly secret: SecretRecord }> {
+    const ask = { caller, action: 'secretsmanager:ListSecretVersionIds', secretId: query.secretId };
+    return this.#cases.onSecret(ask, ({ record: secret }) => ({
+      secret,
+      ...versionPage(secret, query, this.#tokens),
+    }));
   }
 
   /**

@@ -1,0 +1,115 @@
+import { type Caller, RekeyError } from '@rekey/core';
+import type { Service } from '../../service/service.ts';
+import { whoAsks } from '../../service/use-case.ts';
+import { type Face, type FaceRequest, type FaceResponse, headerOf } from '../face.ts';
+import { wireErrorOf } from './errors.ts';
+import type { Operation } from './operation.ts';
+import { OPERATIONS } from './operations/index.ts';
+import { readInput } from './read-input.ts';
+import { tooLarge, unknownOperation, type WireRefusal } from './refusal.ts';
+
+export interface AwsSecretsManagerParts {
+  readonly service: Service;
+  /**
+   * Who signed the request. It may answer without a promise; it throws RekeyError `unauthenticated` for a signature
+   * that proves nobody.
+   */
+  authenticate(request: FaceRequest): Caller | Promise<Caller>;
+}
+
+const TARGET_PREFIX = 'secretsmanager.';
+/** Action of what is no operation, in the audit log. */
+const UNKNOWN = 'secretsmanager:Unknown';
+const CONTENT_TYPE = 'application/x-amz-json-1.1';
+const BY_TARGET: ReadonlyMap<string, Operation> = new Map(
+  OPERATIONS.map((operation) => [`${TARGET_PREFIX}${operation.name}`, operation]),
+);
+
+/** The AWS Secrets Manager API (2017-10-17), as the SDKs and the `aws` command speak it: JSON 1.1 over POST. */
+export function awsSecretsManagerFace(parts: AwsSecretsManagerParts): Face {
+  return {
+    name: 'aws-secrets-manager',
+    owns: speaksProtocol,
+    handle: (request) => handle(parts, request),
+    refuseLargeBody: (request, limitBytes) => refuse(parts, request, tooLarge(limitBytes)),
+  };
+}
+
+function speaksProtocol(request: FaceRequest): boolean {
+  const target = headerOf(request, 'x-amz-target');
+  if (target !== null) return target.startsWith(TARGET_PREFIX);
+  return headerOf(request, 'content-type')?.startsWith('application/x-amz-json-') ?? false;
+}
+
+function refuse(parts: AwsSecretsManagerParts, request: FaceRequest, refusal: WireRefusal): Promise<FaceResponse> {
+  const progress: Progress = { action: UNKNOWN, caller: null, begun: false };
+  return audited(parts, request, progress, refusal).then((error) => errorAnswer(request.id, error));
+}
+
+/** What is known of a request when it is refused. */
+interface Progress {
+  action: string;
+  caller: Caller | null;
+  /** From here on the use case has it, and audits it. */
+  begun: boolean;
+}
+
+async function handle(parts: AwsSecretsManagerParts, request: FaceRequest): Promise<FaceResponse> {
+  const progress: Progress = { action: UNKNOWN, caller: null, begun: false };
+  try {
+    return answerOf(request.id, await perform(parts, request, progress));
+  } catch (error) {
+    return errorAnswer(request.id, await audited(parts, request, progress, error));
+  }
+}
+
+async function perform({ service, authenticate }: AwsSecretsManagerParts, request: FaceRequest, progress: Progress) {
+  const operation = operationOf(request);
+  progress.action = `secretsmanager:${operation.name}`;
+  const proven = authenticate(request);
+  const caller = proven instanceof Promise ? await proven : proven;
+  progress.caller = caller;
+  const asked = operation.read(readInput(request.body, operation.input) as never);
+  progress.begun = true;
+  return operation.run(service, caller, asked as never);
+}
+
+function operationOf(request: FaceRequest): Operation {
+  const operation = BY_TARGET.get(headerOf(request, 'x-amz-target') ?? '');
+  if (operation === undefined || request.method !== 'POST' || request.path !== '/') throw unknownOperation();
+  return operation;
+}
+
+/** What refused a request before its use case had it goes on record here; then the error that is to be told. */
+async function audited(
+  { service }: AwsSecretsManagerParts,
+  request: FaceRequest,
+  { action, caller, begun }: Progress,
+  error: unknown,
+): Promise<unknown> {
+  if (begun) return error;
+  const who = caller === null ? whoClaims(request, error) : whoAsks(caller);
+  return service.cases.refuse({ action, ...who }, error).then(
+    () => error,
+    (failure: unknown) => failure,
+  );
+}
+
+/** Nobody that was proven; the access key is the one that the request named. */
+function whoClaims({ remoteAddress: address, id: requestId }: FaceRequest, error: unknown) {
+  const accessKeyId = error instanceof RekeyError ? (error.facts.accessKeyId ?? null) : null;
+  return { principal: 'anonymous', accessKeyId, address, requestId };
+}
+
+function answerOf(requestId: string, answer: object | null): FaceResponse {
+  return respond(requestId, 200, answer === null ? '' : JSON.stringify(answer));
+}
+
+function errorAnswer(requestId: string, error: unknown): FaceResponse {
+  const { type, status, text } = wireErrorOf(error);
+  return respond(requestId, status, JSON.stringify({ __type: type, Message: text }));
+}
+
+function respond(requestId: string, status: number, body: string): FaceResponse {
+  return { status, headers: { 'content-type': CONTENT_TYPE, 'x-amzn-requestid': requestId }, body };
+}

@@ -1,0 +1,29 @@
+import type { Caller, Logger } from '@rekey/core';
+import type { Service } from '../service/service.ts';
+import { awsSecretsManagerFace } from './aws-secrets-manager/index.ts';
+import type { Face, FaceRequest } from './face.ts';
+import { healthFace } from './health/index.ts';
+import { nativeFace } from './native/index.ts';
+
+/** What the faces stand on; each takes what it needs. */
+export interface FacesParts {
+  readonly service: Service;
+  /** Version of rekey, for who asks for the status. */
+  readonly version: string;
+  readonly log: Logger;
+  isReady(): boolean;
+  /** Who signed the request (AWS Signature Version 4). @throws RekeyError `unauthenticated` */
+  bySignature(request: FaceRequest): Caller | Promise<Caller>;
+  /** Who it is by bearer token or by signature. @throws RekeyError `unauthenticated` */
+  byTokenOrSignature(request: FaceRequest): Caller | Promise<Caller>;
+}
+
+/** Every face, in the order in which they are asked whose a request is. A new protocol is a folder and an entry here. */
+export function openFaces(parts: FacesParts): readonly Face[] {
+  const { service, version, log } = parts;
+  return [
+    awsSecretsManagerFace({ service, authenticate: parts.bySignature }),
+    nativeFace({ service, version, log, authenticate: parts.byTokenOrSignature }),
+    healthFace(parts.isReady),
+  ];
+}
