@@ -16,14 +16,16 @@ export interface FacesParts {
   bySignature(request: FaceRequest): Caller | Promise<Caller>;
   /** Who it is by bearer token or by signature. @throws RekeyError `unauthenticated` */
   byTokenOrSignature(request: FaceRequest): Caller | Promise<Caller>;
+  /** Audits a request that was refused before it was known whose it is, or before any use case had it. */
+  refused(request: FaceRequest, action: string, error: unknown): Promise<void>;
 }
 
 /** Every face, in the order in which they are asked whose a request is. A new protocol is a folder and an entry here. */
 export function openFaces(parts: FacesParts): readonly Face[] {
-  const { service, version, log } = parts;
+  const { service, version, log, refused } = parts;
   return [
-    awsSecretsManagerFace({ service, authenticate: parts.bySignature }),
-    nativeFace({ service, version, log, authenticate: parts.byTokenOrSignature }),
+    awsSecretsManagerFace({ service, authenticate: parts.bySignature, refused }),
+    nativeFace({ service, version, log, refused, authenticate: parts.byTokenOrSignature }),
     healthFace(parts.isReady),
   ];
 }

@@ -1,4 +1,4 @@
-import { type Caller, RekeyError } from '@rekey/core';
+import type { Caller } from '@rekey/core';
 import type { Service } from '../../service/service.ts';
 import { whoAsks } from '../../service/use-case.ts';
 import { type Face, type FaceRequest, type FaceResponse, headerOf } from '../face.ts';
@@ -15,6 +15,8 @@ export interface AwsSecretsManagerParts {
    * that proves nobody.
    */
   authenticate(request: FaceRequest): Caller | Promise<Caller>;
+  /** Audits a request by nobody that could be proven. */
+  refused(request: FaceRequest, action: string, error: unknown): Promise<void>;
 }
 
 const TARGET_PREFIX = 'secretsmanager.';
@@ -82,23 +84,19 @@ function operationOf(request: FaceRequest): Operation {
 
 /** What refused a request before its use case had it goes on record here; then the error that is to be told. */
 async function audited(
-  { service }: AwsSecretsManagerParts,
+  { service, refused }: AwsSecretsManagerParts,
   request: FaceRequest,
   { action, caller, begun }: Progress,
   error: unknown,
 ): Promise<unknown> {
   if (begun) return error;
-  const who = caller === null ? whoClaims(request, error) : whoAsks(caller);
-  return service.cases.refuse({ action, ...who }, error).then(
-    () => error,
-    (failure: unknown) => failure,
-  );
-}
-
-/** Nobody that was proven; the access key is the one that the request named. */
-function whoClaims({ remoteAddress: address, id: requestId }: FaceRequest, error: unknown) {
-  const accessKeyId = error instanceof RekeyError ? (error.facts.accessKeyId ?? null) : null;
-  return { principal: 'anonymous', accessKeyId, address, requestId };
+  try {
+    if (caller === null) await refused(request, action, error);
+    else await service.cases.refuse({ action, ...whoAsks(caller) }, error);
+    return error;
+  } catch (failure) {
+    return failure;
+  }
 }
 
 function answerOf(requestId: string, answer: object | null): FaceResponse {
