@@ -18,6 +18,11 @@ export class LoginFailure extends Error {
   /** True when the network failed or time ran out, before or instead of an answer. */
   readonly silent: boolean;
 
+  /** Denied for another reason than who logs in: too many connections, no such database, no CONNECT. */
+  get passwordAccepted(): boolean {
+    return this.authenticated && this.sqlState !== null && !this.sqlState.startsWith('28');
+  }
+
   constructor(message: string, sqlState: string | null, trace: LoginTrace, silent: boolean) {
     super(message);
     this.name = 'LoginFailure';
@@ -56,7 +61,7 @@ export function sqlStateOf(error: unknown): string | null {
  */
 export function outcomeOf(failure: LoginFailure): ProbeResult {
   const reason = failure.message;
-  if (failure.authenticated) return { outcome: 'accepted', reason: `Logged in, but got no session: ${reason}` };
+  if (failure.passwordAccepted) return { outcome: 'accepted', reason: `Logged in, but got no session: ${reason}` };
   if (failure.sqlState === '28P01')
     return { outcome: 'refused', reason: `${reason} (wrong password, VALID UNTIL in the past or no such role)` };
   if (failure.sqlState === '28000')
@@ -70,9 +75,9 @@ export function loginError(failure: LoginFailure, who: string): RotatorError {
   const { outcome, reason } = outcomeOf(failure);
   const message = `Login of ${who} failed: ${reason}`;
   if (outcome === 'refused') return new RotatorError('refused-login', message);
-  if (failure.authenticated && failure.sqlState === '42501')
+  if (failure.passwordAccepted && failure.sqlState === '42501')
     return new RotatorError('missing-privilege', message, { nextAction: 'Grant the role CONNECT on the database.' });
-  if (failure.authenticated && failure.sqlState === '3D000')
+  if (failure.passwordAccepted && failure.sqlState === '3D000')
     return new RotatorError('rejected-form', message, {
       nextAction: "Correct the member dbname of the secret's value.",
     });
