@@ -18,5 +18,5 @@ serveMeasured({
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     return { port: (server.address() as AddressInfo).port };
   },
-  stop: () => server.close(),
+  stop: () => void server.close(),
 });

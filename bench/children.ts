@@ -16,7 +16,10 @@ export interface MeasuredServer {
 
 /** Starts a child that calls {@link serveMeasured}. */
 export async function startMeasured(file: string, setup: unknown): Promise<MeasuredServer> {
-  const child = fork(new URL(file, import.meta.url), { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], execArgv: ['--conditions=source'] });
+  const child = fork(new URL(file, import.meta.url), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    execArgv: ['--conditions=source'],
+  });
   const ready = (await ask(child, 'start', setup)) as { port: number };
   return {
     port: ready.port,

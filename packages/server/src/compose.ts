@@ -1,1 +1,139 @@
-export {};
+import { randomUUID } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { type Logger, systemClock, systemRandom } from '@rekey/core';
+import { alertSenders } from './alert-senders.ts';
+import { openAudit } from './audit-opening.ts';
+import { Authentication } from './authentication.ts';
+import type { ServerConfig } from './config.ts';
+import { Alerts } from './engine/alerts.ts';
+import type { BoundaryHook } from './engine/boundary.ts';
+import { HeldSecrets } from './engine/held-secrets.ts';
+import { Holders } from './engine/holders.ts';
+import { Outbox } from './engine/outbox.ts';
+import { RotationJournal } from './engine/rotation-journal.ts';
+import { Rotations } from './engine/rotations.ts';
+import { EngineSecretAccess } from './engine/secret-access.ts';
+import { DEFAULT_WORKER_SETTINGS, Worker } from './engine/worker.ts';
+import { openFaces } from './faces/index.ts';
+import { listen } from './listen.ts';
+import { ensureRoot, type RootCredentials, rootKeyOf } from './root-credentials.ts';
+import { accessUnder, rotationFunctions } from './rotation-functions.ts';
+import { leaveServerNote, removeServerNote } from './running-server.ts';
+import { createService } from './service/service.ts';
+import { openStorage } from './storage-opening.ts';
+import { openUpkeep } from './upkeep-opening.ts';
+
+/** What a server is started with besides its configuration. */
+export interface StartOptions {
+  readonly log: Logger;
+  /** Where root's credentials may be named; see `rekey serve --help`. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Called at each durable boundary of a rotation; for crash tests. */
+  readonly boundary?: BoundaryHook;
+}
+
+/** A server that answers requests and rotates. */
+export interface RunningRekey {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly root: RootCredentials;
+  /** Root's credentials were made just now and nobody has seen them yet. */
+  readonly rootMade: boolean;
+  /** Answers what it has begun, lets rotations come to rest, closes everything. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Puts a server together and starts it. Everything is opened from the ground up and closed in the opposite order; what
+ * fails half-way closes what was open.
+ *
+ * @throws RekeyError with one sentence that says what to do
+ */
+export async function startRekey(config: ServerConfig, options: StartOptions): Promise<RunningRekey> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    return { ...(await start(config, options, closers)), stop: close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  config: ServerConfig,
+  { log, environment, boundary }: StartOptions,
+  closers: (() => Promise<void>)[],
+): Promise<Omit<RunningRekey, 'stop'>> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const holder = randomUUID();
+  const { region, account } = config;
+
+  const { store, escrow, close: closeStorage } = await openStorage(config);
+  closers.push(closeStorage);
+  const { root, made } = await ensureRoot(store, environment, random);
+  const { audit, close: closeAudit } = await openAudit(config, store, log);
+  closers.push(closeAudit);
+
+  const senders = alertSenders(config.webhooks);
+  const outbox = new Outbox({ store, senders, clock, audit, log, holder });
+  const alerts = new Alerts({ store, clock, random, senders: senders.map((sender) => sender.name) });
+  const holders = new Holders({ store, clock, log });
+  closers.push(() => holders.close());
+
+  const parts = { store, clock, audit, alerts, log, ...(boundary === undefined ? {} : { boundary }) };
+  const journal = new RotationJournal(parts);
+  const held = new HeldSecrets();
+  const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
+  const findFunction = rotationFunctions(access, random, config);
+  const rotations = new Rotations({ ...parts, journal, escrow, random, onBegun: () => worker.wake() });
+  const upkeep = openUpkeep({ store });
+  const service = createService({
+    ...parts,
+    escrow,
+    holders,
+    rotations,
+    findFunction,
+    findFunctionUnder: (settings) => rotationFunctions(accessUnder(access, settings), random, config),
+    upkeep,
+    random,
+    region,
+    account,
+  });
+  const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };
+  const settings = { ...DEFAULT_WORKER_SETTINGS, holder, caps };
+  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, settings, jobs: service.jobs });
+
+  let ready = false;
+  const authentication = new Authentication({ root: rootKeyOf(root), region, account, now: () => clock.now() });
+  const faces = openFaces({
+    service,
+    version: versionOf(),
+    log,
+    isReady: () => ready,
+    bySignature: authentication.bySignature('aws-secrets-manager', 'secretsmanager'),
+    byTokenOrSignature: authentication.byTokenOrSignature('native', 'rekey'),
+  });
+  const listener = await listen({ ...config, faces, log });
+  closers.push(() => listener.stop());
+  outbox.start();
+  closers.push(() => outbox.stop());
+  await upkeep.begin();
+  worker.start();
+  closers.push(() => worker.stop());
+  if (config.dataFolder !== null) {
+    const { dataFolder } = config;
+    leaveServerNote(dataFolder, { endpoint: listener.endpoint, region, processId: process.pid });
+    closers.push(async () => removeServerNote(dataFolder));
+  }
+  ready = true;
+  return { endpoint: listener.endpoint, region, root, rootMade: made };
+}
+
+function versionOf(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}

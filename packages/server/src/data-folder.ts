@@ -1,8 +1,8 @@
 import { constants, existsSync } from 'node:fs';
-import { copyFile, chmod, open, rm } from 'node:fs/promises';
+import { chmod, copyFile, open, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { RekeyError, systemRandom } from '@rekey/core';
-import type { StoredCheckpoint } from './audit/checkpoint.ts';
+import type { Checkpoint } from './audit/checkpoint.ts';
 import type { ServerConfig } from './config.ts';
 import { ensureRoot, type RootCredentials } from './root-credentials.ts';
 import { copyKeyFile, LocalKeySeal } from './seal/local-key.ts';
@@ -38,7 +38,11 @@ export async function initialiseDataFolder(
   const dataFolder = config.dataFolder ?? '';
   const { storeFile, keyFile } = dataFiles(dataFolder);
   if (existsSync(storeFile))
-    throw new RekeyError('already-exists', `${dataFolder} holds a store already; start it with \`rekey serve --data ${dataFolder}\`, or choose another folder.`, { reason: 'store-exists' });
+    throw new RekeyError(
+      'already-exists',
+      `${dataFolder} holds a store already; start it with \`rekey serve --data ${dataFolder}\`, or choose another folder.`,
+      { reason: 'store-exists' },
+    );
   const store = await openSqliteStore({ dataDir: dataFolder, seal: new LocalKeySeal(keyFile), create: true });
   try {
     return { ...(await ensureRoot(store, environment, systemRandom)), keyFile };
@@ -57,11 +61,11 @@ export function openDataFolderForReading(dataFolder: string): Promise<Store> {
 export const AUDIT_HEAD = 'audit-head';
 
 /** The head of the audit log as the store knows it; null if nothing was audited yet. */
-export async function readAuditHead(dataFolder: string): Promise<StoredCheckpoint | null> {
+export async function readAuditHead(dataFolder: string): Promise<Checkpoint | null> {
   const store = await openDataFolderForReading(dataFolder);
   try {
     const entry = await store.get('setting', AUDIT_HEAD);
-    return entry === null ? null : (entry.record as unknown as StoredCheckpoint);
+    return entry === null ? null : (entry.record as unknown as Checkpoint);
   } finally {
     await store.close();
   }
@@ -80,7 +84,12 @@ export async function backupDataFolder(dataFolder: string, file: string): Promis
 /** Writes a file that must not exist yet, for its owner only, and waits for the disk. */
 export async function writeNewFile(file: string, content: Uint8Array): Promise<void> {
   const handle = await open(file, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
-    throw new RekeyError('already-exists', error.code === 'EEXIST' ? `${file} exists already; it is not overwritten.` : `cannot write ${file}: ${error.code}.`);
+    throw new RekeyError(
+      'already-exists',
+      error.code === 'EEXIST'
+        ? `${file} exists already; it is not overwritten.`
+        : `cannot write ${file}: ${error.code}.`,
+    );
   });
   try {
     await handle.writeFile(content);
@@ -100,7 +109,9 @@ export interface RestoreOptions {
 }
 
 /** Makes a data folder from a backup, in quarantine, with the escrow journal that its first start replays. */
-export async function restoreDataFolder(options: RestoreOptions): Promise<{ readonly dataFolder: string; readonly escrowFile: string | null }> {
+export async function restoreDataFolder(
+  options: RestoreOptions,
+): Promise<{ readonly dataFolder: string; readonly escrowFile: string | null }> {
   const { file, dataFolder } = options;
   const files = dataFiles(dataFolder);
   const keyFile = options.keyFile ?? files.keyFile;
@@ -117,7 +128,11 @@ export async function restoreDataFolder(options: RestoreOptions): Promise<{ read
 function findEscrow({ escrowFiles }: RestoreOptions, keyFile: string): string | null {
   const [named] = escrowFiles;
   if (named !== undefined && !existsSync(named))
-    throw new RekeyError('invalid-input', `there is no escrow journal at ${named}; name the right file, or leave --escrow out.`, { reason: 'wrong-use' });
+    throw new RekeyError(
+      'invalid-input',
+      `there is no escrow journal at ${named}; name the right file, or leave --escrow out.`,
+      { reason: 'wrong-use' },
+    );
   const beside = join(dirname(resolve(keyFile)), ESCROW_NAME);
   return named ?? (existsSync(beside) ? beside : null);
 }

@@ -58,14 +58,22 @@ function checkConfiguration(dataFolder: string): Check {
 
 function checkFolder(dataFolder: string): Check {
   if (!existsSync(dataFolder))
-    return { name: 'data folder', outcome: 'trouble', sentence: `${dataFolder} does not exist; make it with \`rekey init --data ${dataFolder}\`.` };
+    return {
+      name: 'data folder',
+      outcome: 'trouble',
+      sentence: `${dataFolder} does not exist; make it with \`rekey init --data ${dataFolder}\`.`,
+    };
   return checkMode(dataFolder, 'data folder');
 }
 
 function checkMode(path: string, name: string): Check {
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o077) !== 0 && process.platform !== 'win32')
-    return { name, outcome: 'trouble', sentence: `${path} is open to others (mode ${mode.toString(8)}); run \`chmod go= ${path}\`.` };
+    return {
+      name,
+      outcome: 'trouble',
+      sentence: `${path} is open to others (mode ${mode.toString(8)}); run \`chmod go= ${path}\`.`,
+    };
   return { name, outcome: 'fine', sentence: `${path} is the owner's alone` };
 }
 
@@ -73,7 +81,12 @@ async function checkDisk(dataFolder: string): Promise<Check> {
   const { bavail, bsize } = await statfs(dataFolder);
   const free = bavail * bsize;
   const megabytes = `${Math.round(free / 1024 ** 2)} MB free`;
-  if (free < DISK_LOW) return { name: 'disk', outcome: 'trouble', sentence: `${megabytes}; make room before the store or the audit cannot write.` };
+  if (free < DISK_LOW)
+    return {
+      name: 'disk',
+      outcome: 'trouble',
+      sentence: `${megabytes}; make room before the store or the audit cannot write.`,
+    };
   return { name: 'disk', outcome: 'fine', sentence: megabytes };
 }
 
@@ -82,7 +95,11 @@ async function checkStore(dataFolder: string): Promise<Check> {
   try {
     const problems = await store.check();
     if (problems.length > 0)
-      return { name: 'store', outcome: 'trouble', sentence: `${problems[0]} (${problems.length} in all); restore a backup into a new folder.` };
+      return {
+        name: 'store',
+        outcome: 'trouble',
+        sentence: `${problems[0]} (${problems.length} in all); restore a backup into a new folder.`,
+      };
     return { name: 'store', outcome: 'fine', sentence: `sound, ${await store.count('secret')} secrets` };
   } finally {
     await store.close();
@@ -91,7 +108,8 @@ async function checkStore(dataFolder: string): Promise<Check> {
 
 async function checkAudit(dataFolder: string): Promise<Check> {
   const folder = dataFiles(dataFolder).auditFolder;
-  if (!existsSync(folder)) return { name: 'audit', outcome: 'note', sentence: 'nothing audited yet; the first start begins it' };
+  if (!existsSync(folder))
+    return { name: 'audit', outcome: 'note', sentence: 'nothing audited yet; the first start begins it' };
   const report = await verifyAudit({ folder, storedCheckpoint: await readAuditHead(dataFolder) });
   return { name: 'audit', outcome: report.sound ? 'fine' : 'trouble', sentence: report.sentence };
 }
@@ -102,7 +120,12 @@ async function checkClock(options: HealthOptions): Promise<Check> {
   const theirs = Date.parse(answer.headers.get('date') ?? '');
   const off = Math.abs(Date.now() - theirs);
   if (Number.isNaN(theirs)) return { name: 'clock', outcome: 'note', sentence: 'the server does not tell its time' };
-  if (off > CLOCK_OFF) return { name: 'clock', outcome: 'trouble', sentence: `this machine and the server are ${Math.round(off / 1000)} s apart; set both by NTP.` };
+  if (off > CLOCK_OFF)
+    return {
+      name: 'clock',
+      outcome: 'trouble',
+      sentence: `this machine and the server are ${Math.round(off / 1000)} s apart; set both by NTP.`,
+    };
   return { name: 'clock', outcome: 'fine', sentence: 'agrees with the server' };
 }
 
@@ -110,8 +133,17 @@ async function checkClock(options: HealthOptions): Promise<Check> {
 function checkClockByFiles(dataFolder: string): Check {
   const written = statSync(join(dataFiles(dataFolder).storeFile)).mtimeMs;
   const ahead = written - Date.now();
-  if (ahead > CLOCK_OFF) return { name: 'clock', outcome: 'trouble', sentence: `the store was written ${Math.round(ahead / 1000)} s in the future; set the clock by NTP.` };
-  return { name: 'clock', outcome: 'fine', sentence: 'not before the last write of the store (give --endpoint to compare with a server)' };
+  if (ahead > CLOCK_OFF)
+    return {
+      name: 'clock',
+      outcome: 'trouble',
+      sentence: `the store was written ${Math.round(ahead / 1000)} s in the future; set the clock by NTP.`,
+    };
+  return {
+    name: 'clock',
+    outcome: 'fine',
+    sentence: 'not before the last write of the store (give --endpoint to compare with a server)',
+  };
 }
 
 async function checkPort(dataFolder: string): Promise<Check> {
@@ -121,7 +153,11 @@ async function checkPort(dataFolder: string): Promise<Check> {
     probe.once('error', () => resolve(true));
     probe.listen(port, host, () => probe.close(() => resolve(false)));
   });
-  return { name: 'port', outcome: 'note', sentence: `${host}:${port} is ${taken ? 'in use (a running rekey, or another program)' : 'free'}` };
+  return {
+    name: 'port',
+    outcome: 'note',
+    sentence: `${host}:${port} is ${taken ? 'in use (a running rekey, or another program)' : 'free'}`,
+  };
 }
 
 function configOf(dataFolder: string): ServerConfig {

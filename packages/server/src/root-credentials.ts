@@ -42,7 +42,9 @@ export async function ensureRoot(
     token: given.token ?? stored?.token ?? `rekey.${pick(random, SECRET_ALPHABET, 40)}`,
   };
   const same =
-    stored?.accessKeyId === root.accessKeyId && stored.secretAccessKey === root.secretAccessKey && stored.token === root.token;
+    stored?.accessKeyId === root.accessKeyId &&
+    stored.secretAccessKey === root.secretAccessKey &&
+    stored.token === root.token;
   if (!same) await store.commit([{ collection: 'setting', id: SETTING, record: { ...root } }]);
   return { root, made: stored === null && given.secretAccessKey === undefined };
 }
@@ -56,7 +58,7 @@ export async function readRoot(store: Store): Promise<RootCredentials | null> {
 export function rootKeyOf(root: RootCredentials): RootKey {
   return {
     accessKeyId: root.accessKeyId,
-    secretAccessKey: createSecretKey(Buffer.from(`AWS4${root.secretAccessKey}`)),
+    secretAccessKey: createSecretKey(Buffer.from(root.secretAccessKey)),
     tokenHash: createHash('sha256').update(root.token).digest(),
   };
 }
@@ -88,7 +90,9 @@ function readSetting(environment: Readonly<Record<string, string | undefined>>, 
   try {
     return readFileSync(file, 'utf8').trim();
   } catch (error) {
-    throw wrongUse(`${name}_FILE names a file that cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}.`);
+    throw wrongUse(
+      `${name}_FILE names a file that cannot be read: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}.`,
+    );
   }
 }
 
@@ -109,7 +113,10 @@ export interface ShowOptions {
  *
  * @returns the file written; null if they were shown on the terminal
  */
-export async function showRootCredentials(root: RootCredentials, options: ShowOptions): Promise<{ readonly file: string | null }> {
+export async function showRootCredentials(
+  root: RootCredentials,
+  options: ShowOptions,
+): Promise<{ readonly file: string | null }> {
   const lines = [
     `AWS_ACCESS_KEY_ID=${root.accessKeyId}`,
     `AWS_SECRET_ACCESS_KEY=${root.secretAccessKey}`,

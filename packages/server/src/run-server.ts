@@ -9,7 +9,10 @@ import { showRootCredentials } from './root-credentials.ts';
  * means it, and a rotation cut short is recovered at the next start.
  */
 export async function runServer(config: ServerConfig): Promise<void> {
-  const log = pino({ level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime }, pino.destination({ dest: 2, sync: true }));
+  const log = pino(
+    { level: config.logLevel, base: null, timestamp: pino.stdTimeFunctions.isoTime },
+    pino.destination({ dest: 2, sync: true }),
+  );
   const stopAsked = untilSignal();
   const server = await startRekey(config, { log, environment: process.env });
   if (config.dataFolder === null) printDevelopmentSettings(server, (text) => process.stdout.write(text));

@@ -38,14 +38,27 @@ export function removeServerNote(dataFolder: string): void {
 export async function readRunningServer(dataFolder: string): Promise<RunningServer> {
   const note = readNote(dataFolder);
   if (note === null || !isAlive(note.processId))
-    throw new RekeyError('unavailable', `no rekey server runs on ${dataFolder}; start it with \`rekey serve --data ${dataFolder}\`.`, {
-      reason: 'no-server',
-    });
+    throw new RekeyError(
+      'unavailable',
+      `no rekey server runs on ${dataFolder}; start it with \`rekey serve --data ${dataFolder}\`.`,
+      {
+        reason: 'no-server',
+      },
+    );
   const store = await openDataFolderForReading(dataFolder);
   try {
     const root = await readRoot(store);
-    if (root === null) throw new RekeyError('integrity', `the store in ${dataFolder} holds no root credentials; start the server once more.`);
-    return { endpoint: note.endpoint, region: note.region, accessKeyId: root.accessKeyId, secretAccessKey: root.secretAccessKey };
+    if (root === null)
+      throw new RekeyError(
+        'integrity',
+        `the store in ${dataFolder} holds no root credentials; start the server once more.`,
+      );
+    return {
+      endpoint: note.endpoint,
+      region: note.region,
+      accessKeyId: root.accessKeyId,
+      secretAccessKey: root.secretAccessKey,
+    };
   } finally {
     await store.close();
   }

@@ -19,16 +19,30 @@ export function addAdopt(program: Command): void {
 
 interface AdoptAnswer {
   readonly probe: { readonly outcome: string; readonly reason: string };
-  readonly plan: { readonly strategy: string; readonly why: string; readonly needs: readonly string[]; readonly warnings: readonly string[]; readonly statements: readonly string[]; readonly expectedWindow: number } | null;
+  readonly plan: {
+    readonly strategy: string;
+    readonly why: string;
+    readonly needs: readonly string[];
+    readonly warnings: readonly string[];
+    readonly statements: readonly string[];
+    readonly expectedWindow: number;
+  } | null;
 }
 
 async function adopt(name: string, options: Options): Promise<void> {
   const output = createOutput(options.json);
   const connection = await connect(options);
-  const answer = (await connection.native('POST', secretPath(name, 'adopt'), options.rotator === undefined ? {} : { rotator: options.rotator })) as unknown as AdoptAnswer;
+  const answer = (await connection.native(
+    'POST',
+    secretPath(name, 'adopt'),
+    options.rotator === undefined ? {} : { rotator: options.rotator },
+  )) as unknown as AdoptAnswer;
   output.result(answer, () => describeAdoption(name, answer));
   if (answer.probe.outcome !== 'accepted')
-    throw new RekeyError('invalid-state', `${name}: the target did not accept the stored credential (${answer.probe.outcome}): ${answer.probe.reason}`);
+    throw new RekeyError(
+      'invalid-state',
+      `${name}: the target did not accept the stored credential (${answer.probe.outcome}): ${answer.probe.reason}`,
+    );
 }
 
 /** What was proven and what a rotation would do. */
@@ -46,7 +60,9 @@ export function describePlan(plan: NonNullable<AdoptAnswer['plan']>): string[] {
     `  a rotation would use ${plan.strategy}: ${plan.why}`,
     `  expected window in which current is refused: ${plan.expectedWindow === 0 ? 'none' : `about ${plan.expectedWindow} ms`}`,
     ...plan.statements.map((statement) => `    ${statement}`),
-    ...(plan.needs.length === 0 ? [] : ['  first, a superuser must run:', ...plan.needs.map((statement) => `    ${statement}`)]),
+    ...(plan.needs.length === 0
+      ? []
+      : ['  first, a superuser must run:', ...plan.needs.map((statement) => `    ${statement}`)]),
     ...plan.warnings.map((warning) => `  note: ${warning}`),
   ];
 }

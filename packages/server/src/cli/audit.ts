@@ -24,7 +24,10 @@ export function addAudit(program: Command): void {
     .option('--folder <dir>', 'an audit folder by itself, as an auditor gets it (with --public-key)')
     .option('--public-key <file>', 'public key of the checkpoints (default: public-key.pem in the folder)')
     .option('--json', 'print one JSON document instead of text', false)
-    .addHelpText('after', '\nWith --data the head kept in the store is checked too, so that a tail cut off with its checkpoints is seen.')
+    .addHelpText(
+      'after',
+      '\nWith --data the head kept in the store is checked too, so that a tail cut off with its checkpoints is seen.',
+    )
     .action(verify);
 }
 

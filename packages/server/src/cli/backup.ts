@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { backupDataFolder, writeNewFile } from '../data-folder.ts';
 import { DEFAULT_DATA_FOLDER } from '../config.ts';
+import { backupDataFolder, writeNewFile } from '../data-folder.ts';
 import { connect, type WhereOptions } from './connection.ts';
 import { createOutput } from './output.ts';
 import { withCommonOptions } from './program.ts';
@@ -9,7 +9,10 @@ import { withCommonOptions } from './program.ts';
 export function addBackup(program: Command): void {
   withCommonOptions(program.command('backup <file>'))
     .description('write a consistent copy of the store to a new file, also while the server runs')
-    .addHelpText('after', '\nThe copy is sealed and does not hold the key file: keep that apart. Restore with `rekey restore`.')
+    .addHelpText(
+      'after',
+      '\nThe copy is sealed and does not hold the key file: keep that apart. Restore with `rekey restore`.',
+    )
     .action(backup);
 }
 

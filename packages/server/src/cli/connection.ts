@@ -27,10 +27,19 @@ export async function connect(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<Connection> {
   if (options.endpoint !== undefined)
-    return over(options.endpoint, new SecretsClient({ endpoint: options.endpoint, region: regionOf(environment), credentials: credentialsFromEnvironment(environment) }));
+    return over(
+      options.endpoint,
+      new SecretsClient({
+        endpoint: options.endpoint,
+        region: regionOf(environment),
+        credentials: credentialsFromEnvironment(environment),
+      }),
+    );
   const folder = options.data ?? DEFAULT_DATA_FOLDER;
   if (!existsSync(folder))
-    throw wrongUse(`there is no server to speak to: give --endpoint URL, or --data DIR of a running server (${folder} does not exist).`);
+    throw wrongUse(
+      `there is no server to speak to: give --endpoint URL, or --data DIR of a running server (${folder} does not exist).`,
+    );
   const server = await readRunningServer(folder);
   const credentials = { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey };
   return over(server.endpoint, new SecretsClient({ endpoint: server.endpoint, region: server.region, credentials }));

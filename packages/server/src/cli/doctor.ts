@@ -1,7 +1,7 @@
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { DEFAULT_DATA_FOLDER } from '../config.ts';
-import { checkHealth, type Check } from '../health-checks.ts';
+import { type Check, checkHealth } from '../health-checks.ts';
 import { createOutput, table } from './output.ts';
 
 /** `rekey doctor`: what could go wrong on this machine, before it does. */
@@ -20,7 +20,8 @@ async function doctor(options: { data: string; endpoint?: string; json: boolean 
   const checks = await checkHealth({ dataFolder: options.data, endpoint: options.endpoint ?? null });
   output.result(checks, () => describeChecks(checks));
   const failed = checks.filter((check) => check.outcome === 'trouble');
-  if (failed.length > 0) throw new RekeyError('invalid-state', `${failed.length} of ${checks.length} checks found trouble.`);
+  if (failed.length > 0)
+    throw new RekeyError('invalid-state', `${failed.length} of ${checks.length} checks found trouble.`);
 }
 
 function describeChecks(checks: readonly Check[]): string {

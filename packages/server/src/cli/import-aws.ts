@@ -44,13 +44,23 @@ async function importAws(options: Options): Promise<void> {
   const here = await connect(options, ownEnvironment());
   const results: ImportResult[] = [];
   for await (const entry of listSource(source, options.prefix)) {
-    const result = options.dryRun ? { name: entry.Name, outcome: 'would import' } : await importOne(source, here, entry);
+    const result = options.dryRun
+      ? { name: entry.Name, outcome: 'would import' }
+      : await importOne(source, here, entry);
     output.progress(`${result.name}: ${result.outcome}`);
     results.push(result);
   }
-  output.result(results, () => `${results.length} secrets looked at, ${results.filter((result) => result.outcome.startsWith('imported')).length} imported`);
+  output.result(
+    results,
+    () =>
+      `${results.length} secrets looked at, ${results.filter((result) => result.outcome.startsWith('imported')).length} imported`,
+  );
   const failed = results.filter((result) => result.outcome.startsWith('failed'));
-  if (failed.length > 0) throw new RekeyError('invalid-state', `${failed.length} secrets were not imported; they are listed above, run it again when mended.`);
+  if (failed.length > 0)
+    throw new RekeyError(
+      'invalid-state',
+      `${failed.length} secrets were not imported; they are listed above, run it again when mended.`,
+    );
 }
 
 interface ImportResult {
@@ -91,10 +101,22 @@ async function importOne(source: SecretsClient, here: Connection, secret: Source
     if (!created && !(await isOurImport(here, secret.Name, current.id)))
       return { name: secret.Name, outcome: 'left alone: another secret of this name is here already' };
     for (const label of current.labels.filter((label) => label !== 'AWSCURRENT'))
-      await here.operation('UpdateSecretVersionStage', { SecretId: secret.Name, VersionStage: label, MoveToVersionId: current.id });
+      await here.operation('UpdateSecretVersionStage', {
+        SecretId: secret.Name,
+        VersionStage: label,
+        MoveToVersionId: current.id,
+      });
     for (const version of others)
-      await here.operation('PutSecretValue', { SecretId: secret.Name, ClientRequestToken: version.id, ...version.content, VersionStages: version.labels });
-    return { name: secret.Name, outcome: `imported with ${others.length + 1} version${others.length === 0 ? '' : 's'}` };
+      await here.operation('PutSecretValue', {
+        SecretId: secret.Name,
+        ClientRequestToken: version.id,
+        ...version.content,
+        VersionStages: version.labels,
+      });
+    return {
+      name: secret.Name,
+      outcome: `imported with ${others.length + 1} version${others.length === 0 ? '' : 's'}`,
+    };
   } catch (error) {
     return { name: secret.Name, outcome: `failed: ${error instanceof Error ? error.message : 'unknown error'}` };
   }
@@ -131,12 +153,15 @@ interface SourceVersion {
 
 /** Labelled versions, *current* first; an unfinished rotation's pending version stays behind. */
 async function readVersions(source: SecretsClient, secret: SourceSecret): Promise<SourceVersion[]> {
-  const entries = Object.entries(secret.SecretVersionsToStages ?? {}).filter(([, labels]) => !labels.includes('AWSPENDING') || labels.includes('AWSCURRENT'));
+  const entries = Object.entries(secret.SecretVersionsToStages ?? {}).filter(
+    ([, labels]) => !labels.includes('AWSPENDING') || labels.includes('AWSCURRENT'),
+  );
   entries.sort(([, left], [, right]) => Number(right.includes('AWSCURRENT')) - Number(left.includes('AWSCURRENT')));
   const versions: SourceVersion[] = [];
   for (const [id, labels] of entries) {
     const value = await source.call('GetSecretValue', { SecretId: secret.ARN, VersionId: id });
-    const content = value.SecretString === undefined ? { SecretBinary: value.SecretBinary } : { SecretString: value.SecretString };
+    const content =
+      value.SecretString === undefined ? { SecretBinary: value.SecretBinary } : { SecretString: value.SecretString };
     versions.push({ id, labels: labels.filter((label) => label !== 'AWSPENDING'), content });
   }
   return versions;
@@ -146,5 +171,10 @@ async function readVersions(source: SecretsClient, secret: SourceSecret): Promis
 function ownEnvironment(): Record<string, string | undefined> {
   const { REKEY_ACCESS_KEY_ID, REKEY_SECRET_ACCESS_KEY } = process.env;
   if (REKEY_ACCESS_KEY_ID === undefined) return process.env;
-  return { ...process.env, AWS_ACCESS_KEY_ID: REKEY_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY: REKEY_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN: undefined };
+  return {
+    ...process.env,
+    AWS_ACCESS_KEY_ID: REKEY_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY: REKEY_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN: undefined,
+  };
 }

@@ -48,7 +48,9 @@ export function wrongUse(message: string): RekeyError {
 
 /** Rows as aligned columns; the first row is the heading. */
 export function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => printable(row[column] ?? '').length)));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => printable(row[column] ?? '').length)),
+  );
   return rows
     .map((row) =>
       row

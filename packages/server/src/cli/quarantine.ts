@@ -28,13 +28,20 @@ async function status(options: WhereOptions & { json: boolean }): Promise<void> 
           `in quarantine: ${printable(answer.quarantine)}`,
           ...(answer.report.length === 0
             ? []
-            : [table([['SECRET', 'OUTCOME', 'WHAT TO DO'], ...answer.report.map((row) => [row.name, row.outcome, row.sentence])])]),
+            : [
+                table([
+                  ['SECRET', 'OUTCOME', 'WHAT TO DO'],
+                  ...answer.report.map((row) => [row.name, row.outcome, row.sentence]),
+                ]),
+              ]),
         ].join('\n'),
   );
 }
 
 async function end(options: WhereOptions & { json: boolean; despiteFindings: boolean }): Promise<void> {
   const output = createOutput(options.json);
-  const answer = await (await connect(options)).native('POST', '/rekey/quarantine/end', { despiteFindings: options.despiteFindings });
+  const answer = await (await connect(options)).native('POST', '/rekey/quarantine/end', {
+    despiteFindings: options.despiteFindings,
+  });
   output.result(answer, () => 'quarantine ended; rotations go on');
 }

@@ -31,7 +31,12 @@ every current value, repairs or lists what no longer logs in; \`rekey quarantine
 async function restore(file: string, options: Options): Promise<void> {
   const output = createOutput(options.json);
   if (options.data === undefined) throw wrongUse('restore needs --data NEWDIR: it never writes into a folder in use.');
-  const restored = await restoreDataFolder({ file, dataFolder: options.data, keyFile: options.keyFile ?? null, escrowFiles: options.escrow });
+  const restored = await restoreDataFolder({
+    file,
+    dataFolder: options.data,
+    keyFile: options.keyFile ?? null,
+    escrowFiles: options.escrow,
+  });
   output.result(restored, () =>
     [
       `${options.data}: restored, in quarantine; ${restored.escrowFile === null ? 'no escrow journal was found: what was rotated after the backup can only be probed' : `the escrow journal ${restored.escrowFile} will be replayed`}`,

@@ -23,7 +23,9 @@ export function addRotate(program: Command): void {
 async function rotate(name: string, options: Options): Promise<void> {
   const output = createOutput(options.json);
   const connection = await connect(options);
-  const begun = (await connection.native('POST', secretPath(name, 'rotate'))) as unknown as { rotation: RotationRecord };
+  const begun = (await connection.native('POST', secretPath(name, 'rotate'))) as unknown as {
+    rotation: RotationRecord;
+  };
   if (!options.wait) {
     output.result(begun, () => `${name}: ${describeRecord(begun.rotation, Date.now())}`);
     return;
@@ -32,13 +34,22 @@ async function rotate(name: string, options: Options): Promise<void> {
   const ended = await waitForPromotion(connection, name, begun.rotation, output, Number(options.timeout) * 1000);
   output.result({ rotation: ended }, () => summary(name, ended));
   if (ended.state === 'blocked' || ended.state === 'rolled-back' || ended.state === 'abandoned')
-    throw new RekeyError('invalid-state', `rotation #${ended.number} of ${name} is ${ended.state}: ${ended.waitingFor ?? ended.lastError ?? 'see rekey status'}`);
+    throw new RekeyError(
+      'invalid-state',
+      `rotation #${ended.number} of ${name} is ${ended.state}: ${ended.waitingFor ?? ended.lastError ?? 'see rekey status'}`,
+    );
 }
 
 const PROMOTED: ReadonlySet<string> = new Set(['promoted', 'retiring', 'done']);
 const ENDED: ReadonlySet<string> = new Set(['blocked', 'rolled-back', 'abandoned']);
 
-async function waitForPromotion(connection: Connection, name: string, begun: RotationRecord, output: Output, patience: number): Promise<RotationRecord> {
+async function waitForPromotion(
+  connection: Connection,
+  name: string,
+  begun: RotationRecord,
+  output: Output,
+  patience: number,
+): Promise<RotationRecord> {
   const deadline = Date.now() + patience;
   let shown = 0;
   let told = '';
@@ -51,14 +62,20 @@ async function waitForPromotion(connection: Connection, name: string, begun: Rot
     if (record.waitingFor !== null && record.waitingFor !== told) output.progress(`  waits: ${record.waitingFor}`);
     told = record.waitingFor ?? '';
     if (Date.now() > deadline)
-      throw new RekeyError('unavailable', `rotation #${record.number} of ${name} is still ${record.state} after ${patience / 1000} s; it goes on by itself, see rekey status ${name}`);
+      throw new RekeyError(
+        'unavailable',
+        `rotation #${record.number} of ${name} is still ${record.state} after ${patience / 1000} s; it goes on by itself, see rekey status ${name}`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }
 
 function summary(name: string, record: RotationRecord): string {
   if (!PROMOTED.has(record.state)) return '';
-  const retire = record.state === 'done' ? 'the old value is proven refused' : `the old value stays valid until ${new Date(record.retireAt ?? 0).toISOString()}`;
+  const retire =
+    record.state === 'done'
+      ? 'the old value is proven refused'
+      : `the old value stays valid until ${new Date(record.retireAt ?? 0).toISOString()}`;
   const window = record.switchWindow === null ? '' : `; current was refused for ${record.switchWindow} ms`;
   return `${name}: promoted version ${record.versionId}${window}; ${record.oldRefusedAt === null && record.state === 'done' ? 'this rotator has nothing to refuse an old value with' : retire}`;
 }

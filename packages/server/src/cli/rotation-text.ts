@@ -8,7 +8,10 @@ export interface RotationAnswer {
   readonly active?: RotationRecord | null;
   readonly queued?: RotationRecord | null;
   readonly recent?: readonly RotationRecord[];
-  readonly due?: { readonly due: boolean; readonly reasons: readonly { readonly reason: string; readonly sentence: string }[] };
+  readonly due?: {
+    readonly due: boolean;
+    readonly reasons: readonly { readonly reason: string; readonly sentence: string }[];
+  };
 }
 
 /** How a secret's rotation stands, for a person. */
@@ -34,8 +37,14 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
 /** One line: number, state, what it waits for. */
 export function describeRecord(record: RotationRecord, now: number): string {
   const waits = record.waitingFor === null ? '' : `: ${printable(record.waitingFor)}`;
-  const error = record.lastError === null || record.state === 'done' ? '' : ` (last error, ${record.lastErrorClass}: ${printable(record.lastError)})`;
-  const next = record.nextAttemptAt !== null && record.nextAttemptAt > now ? `, goes on ${relativeTime(record.nextAttemptAt, now)}` : '';
+  const error =
+    record.lastError === null || record.state === 'done'
+      ? ''
+      : ` (last error, ${record.lastErrorClass}: ${printable(record.lastError)})`;
+  const next =
+    record.nextAttemptAt !== null && record.nextAttemptAt > now
+      ? `, goes on ${relativeTime(record.nextAttemptAt, now)}`
+      : '';
   return `#${record.number} ${record.state}${waits}${error}${next}`;
 }
 
@@ -43,7 +52,10 @@ export function describeRecord(record: RotationRecord, now: number): string {
 export function describeStep(step: StepRecord): string {
   const seconds = ((step.finishedAt - step.startedAt) / 1000).toFixed(2);
   const reason = step.reason === null ? '' : `: ${printable(step.reason)}`;
-  const found = step.findings.map((finding) => `\n    ${finding.kind}: ${printable(finding.text)}${finding.statement === null ? '' : ` → ${printable(finding.statement)}`}`);
+  const found = step.findings.map(
+    (finding) =>
+      `\n    ${finding.kind}: ${printable(finding.text)}${finding.statement === null ? '' : ` → ${printable(finding.statement)}`}`,
+  );
   return `${step.step.padEnd(7)} ${step.outcome}${step.errorClass === null ? '' : ` (${step.errorClass})`} in ${seconds} s${reason}${found.join('')}`;
 }
 
@@ -62,7 +74,9 @@ function describeRecent(recent: readonly RotationRecord[], now: number): string[
     record.state,
     record.cause,
     relativeTime(record.createdAt, now),
-    record.promotedAt === null || record.startedAt === null ? '' : `${((record.promotedAt - record.startedAt) / 1000).toFixed(2)} s to promotion`,
+    record.promotedAt === null || record.startedAt === null
+      ? ''
+      : `${((record.promotedAt - record.startedAt) / 1000).toFixed(2)} s to promotion`,
     record.oldRefusedAt === null ? '' : 'old value proven refused',
   ]);
   return ['', table([['  NUMBER', 'STATE', 'CAUSE', 'BEGUN', 'TIME', 'PROOF'], ...rows])];

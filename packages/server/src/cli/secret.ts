@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { connect, type WhereOptions } from './connection.ts';
+import { readHidden, readStandardInput } from './input.ts';
 import { createOutput, printable, relativeTime, table, wrongUse } from './output.ts';
 import { withCommonOptions } from './program.ts';
-import { readHidden, readStandardInput } from './input.ts';
 
 interface Options extends WhereOptions {
   readonly json: boolean;
@@ -50,7 +50,9 @@ async function put(name: string, options: PutOptions): Promise<void> {
   const output = createOutput(options.json);
   const value = await readValue(options);
   const connection = await connect(options);
-  const content = options.binary ? { SecretBinary: value.toString('base64') } : { SecretString: value.toString('utf8') };
+  const content = options.binary
+    ? { SecretBinary: value.toString('base64') }
+    : { SecretString: value.toString('utf8') };
   const description = options.description === undefined ? {} : { Description: options.description };
   const answer = await connection
     .operation('UpdateSecret', { SecretId: name, ...content, ...description })
@@ -62,7 +64,12 @@ async function put(name: string, options: PutOptions): Promise<void> {
 }
 
 async function readValue(options: PutOptions): Promise<Buffer> {
-  const raw = options.file !== undefined ? readFileSync(options.file) : process.stdin.isTTY ? Buffer.from(await readHidden('Value (not shown): ')) : await readStandardInput();
+  const raw =
+    options.file !== undefined
+      ? readFileSync(options.file)
+      : process.stdin.isTTY
+        ? Buffer.from(await readHidden('Value (not shown): '))
+        : await readStandardInput();
   const value = options.binary || options.keepNewline ? raw : withoutNewline(raw);
   if (value.length === 0) throw wrongUse('the value is empty; give it on standard input or with --file.');
   return value;
@@ -89,7 +96,11 @@ async function get(name: string, options: Options & { label?: string; versionId?
   output.result(answer, () => String(answer.SecretString));
 }
 
-const WIRE_LABELS: Readonly<Record<string, string>> = { current: 'AWSCURRENT', pending: 'AWSPENDING', previous: 'AWSPREVIOUS' };
+const WIRE_LABELS: Readonly<Record<string, string>> = {
+  current: 'AWSCURRENT',
+  pending: 'AWSPENDING',
+  previous: 'AWSPREVIOUS',
+};
 function wireLabel(label: string): string {
   return WIRE_LABELS[label] ?? label;
 }
@@ -131,7 +142,10 @@ async function describe(name: string, options: Options): Promise<void> {
   const answer = await connection.operation('DescribeSecret', { SecretId: name });
   output.result(answer, () =>
     Object.entries(answer)
-      .map(([key, value]) => `${key.padEnd(22)} ${printable(key.endsWith('Date') ? new Date(milliseconds(value) ?? 0).toISOString() : typeof value === 'string' ? value : JSON.stringify(value))}`)
+      .map(
+        ([key, value]) =>
+          `${key.padEnd(22)} ${printable(key.endsWith('Date') ? new Date(milliseconds(value) ?? 0).toISOString() : typeof value === 'string' ? value : JSON.stringify(value))}`,
+      )
       .join('\n'),
   );
 }
@@ -144,7 +158,9 @@ async function remove(name: string, options: Options & { recoveryDays: string; a
     ...(options.atOnce ? { ForceDeleteWithoutRecovery: true } : { RecoveryWindowInDays: Number(options.recoveryDays) }),
   });
   output.result(answer, () =>
-    options.atOnce ? `${name}: deleted` : `${name}: will be deleted on ${new Date(milliseconds(answer.DeletionDate) ?? 0).toISOString()}; until then \`rekey secret restore ${name}\` brings it back`,
+    options.atOnce
+      ? `${name}: deleted`
+      : `${name}: will be deleted on ${new Date(milliseconds(answer.DeletionDate) ?? 0).toISOString()}; until then \`rekey secret restore ${name}\` brings it back`,
   );
 }
 
@@ -160,5 +176,8 @@ function milliseconds(seconds: unknown): number | null {
 }
 
 function isNotFound(error: unknown): boolean {
-  return (error as { code?: string }).code === 'ResourceNotFoundException' || (error instanceof RekeyError && error.code === 'not-found');
+  return (
+    (error as { code?: string }).code === 'ResourceNotFoundException' ||
+    (error instanceof RekeyError && error.code === 'not-found')
+  );
 }

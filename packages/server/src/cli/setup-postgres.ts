@@ -64,19 +64,40 @@ async function setupPostgres(name: string, options: Options): Promise<void> {
   const value = await readCredential(options);
   const stored = await storeSecret(connection, name, value);
   output.progress(`${name}: stored as version ${stored}`);
-  const adoption = (await connection.native('POST', secretPath(name, 'adopt'), adoptionBody(options))) as unknown as Adoption;
+  const adoption = (await connection.native(
+    'POST',
+    secretPath(name, 'adopt'),
+    adoptionBody(options),
+  )) as unknown as Adoption;
   if (adoption.probe.outcome !== 'accepted')
-    throw new RekeyError('invalid-state', `${name}: ${value.host}:${value.port} did not accept the credential (${adoption.probe.outcome}): ${adoption.probe.reason}. It is stored; put the right one and run rekey setup again.`);
+    throw new RekeyError(
+      'invalid-state',
+      `${name}: ${value.host}:${value.port} did not accept the credential (${adoption.probe.outcome}): ${adoption.probe.reason}. It is stored; put the right one and run rekey setup again.`,
+    );
   output.progress(`${name}: the server accepts it (${adoption.probe.reason})`);
   if (adoption.plan !== null) for (const line of describePlan(adoption.plan)) output.progress(line);
   if ((adoption.plan?.needs.length ?? 0) > 0)
-    throw new RekeyError('not-permitted', `${name}: the admin credential lacks privileges; run the statements above as a superuser, then rekey setup postgres ${name} again. The secret is stored, nothing rotates yet.`);
+    throw new RekeyError(
+      'not-permitted',
+      `${name}: the admin credential lacks privileges; run the statements above as a superuser, then rekey setup postgres ${name} again. The secret is stored, nothing rotates yet.`,
+    );
   if (!(await agreed(options, output))) {
-    output.result({ name, scheduled: false }, () => `${name}: stored, not scheduled; \`rekey rotation set ${name} --rotator postgres\` does that`);
+    output.result(
+      { name, scheduled: false },
+      () => `${name}: stored, not scheduled; \`rekey rotation set ${name} --rotator postgres\` does that`,
+    );
     return;
   }
-  const answer = await connection.native('PUT', secretPath(name, 'rotation'), rotationBody({ ...options, rotator: 'postgres' }));
-  output.result({ name, scheduled: true, ...answer }, () => `${name}: rotates every ${options.every}; \`rekey rotate ${name} --wait\` does it now, \`rekey status ${name}\` shows it`);
+  const answer = await connection.native(
+    'PUT',
+    secretPath(name, 'rotation'),
+    rotationBody({ ...options, rotator: 'postgres' }),
+  );
+  output.result(
+    { name, scheduled: true, ...answer },
+    () =>
+      `${name}: rotates every ${options.every}; \`rekey rotate ${name} --wait\` does it now, \`rekey status ${name}\` shows it`,
+  );
 }
 
 interface Adoption {
@@ -88,13 +109,19 @@ function adoptionBody(options: Options): Record<string, unknown> {
   return rotationBody({ ...options, rotator: 'postgres' });
 }
 
-async function readCredential(options: Options): Promise<Record<string, string | number | boolean> & { host: string; port: number }> {
+async function readCredential(
+  options: Options,
+): Promise<Record<string, string | number | boolean> & { host: string; port: number }> {
   const host = options.host ?? (await ask('Host of the PostgreSQL server', 'localhost'));
   const dbname = options.dbname ?? (await ask('Database', 'postgres'));
   const username = options.username ?? (await ask('Role the application logs in as'));
-  const password = options.passwordFile === undefined ? await askPassword() : readFileSync(options.passwordFile, 'utf8').replace(/\r?\n$/, '');
+  const password =
+    options.passwordFile === undefined
+      ? await askPassword()
+      : readFileSync(options.passwordFile, 'utf8').replace(/\r?\n$/, '');
   const port = Number(options.port);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw wrongUse(`--port takes a number from 1 to 65535, not "${options.port}".`);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw wrongUse(`--port takes a number from 1 to 65535, not "${options.port}".`);
   return {
     engine: 'postgres',
     host,
@@ -102,20 +129,24 @@ async function readCredential(options: Options): Promise<Record<string, string |
     username,
     password,
     dbname,
-    ...(options.ssl === undefined ? {} : { ssl: options.ssl === 'true' ? true : options.ssl === 'false' ? false : options.ssl }),
+    ...(options.ssl === undefined
+      ? {}
+      : { ssl: options.ssl === 'true' ? true : options.ssl === 'false' ? false : options.ssl }),
     ...(options.admin === undefined ? {} : { masterarn: options.admin }),
   };
 }
 
 async function ask(message: string, initialValue = ''): Promise<string> {
-  if (!process.stdin.isTTY) throw wrongUse(`${message}: not given, and there is no terminal to ask on; see rekey setup postgres --help.`);
+  if (!process.stdin.isTTY)
+    throw wrongUse(`${message}: not given, and there is no terminal to ask on; see rekey setup postgres --help.`);
   const answer = await text({ message, initialValue });
   if (isCancel(answer) || answer === '') throw wrongUse('cancelled; nothing was changed.');
   return answer;
 }
 
 async function askPassword(): Promise<string> {
-  if (!process.stdin.isTTY) throw wrongUse('the password was not given (--password-file), and there is no terminal to ask on.');
+  if (!process.stdin.isTTY)
+    throw wrongUse('the password was not given (--password-file), and there is no terminal to ask on.');
   return readHidden('Its present password (not shown)');
 }
 

@@ -46,11 +46,20 @@ export function describeStatus(answer: StatusAnswer, now: number): string {
     `rekey ${answer.version}: ${answer.secrets} secrets, ${answer.running.length} rotations running, ${troubles === 0 ? 'no trouble' : `${troubles} in trouble`}`,
     ...(answer.quarantine === null ? [] : ['', `QUARANTINE: ${printable(answer.quarantine)}`]),
     ...section('Blocked (needs a person)', answer.blocked.map(record)),
-    ...section('Alerts that stand', answer.alerts.map((alert) => `  since ${relativeTime(alert.since, now)}: ${printable(alert.text)}`)),
+    ...section(
+      'Alerts that stand',
+      answer.alerts.map((alert) => `  since ${relativeTime(alert.since, now)}: ${printable(alert.text)}`),
+    ),
     ...section('Waiting', answer.waiting.map(record)),
     ...section('Running', answer.running.map(record)),
     ...section('Old value still valid (overlap)', answer.retiring.map(record)),
-    ...section('Due', answer.due.map((entry) => `  ${printable(entry.name)}  ${printable(entry.sentence)}`)),
-    ...section('Next', answer.next.map((entry) => `  ${printable(entry.name)}  ${relativeTime(entry.plannedAt, now)}`)),
+    ...section(
+      'Due',
+      answer.due.map((entry) => `  ${printable(entry.name)}  ${printable(entry.sentence)}`),
+    ),
+    ...section(
+      'Next',
+      answer.next.map((entry) => `  ${printable(entry.name)}  ${relativeTime(entry.plannedAt, now)}`),
+    ),
   ].join('\n');
 }

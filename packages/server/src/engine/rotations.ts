@@ -28,6 +28,8 @@ export interface RotationsParts extends JournalParts {
   readonly journal: RotationJournal;
   readonly escrow: EscrowJournal;
   readonly random: RandomSource;
+  /** Told when a rotation was asked for, so that the worker need not find it by looking. */
+  readonly onBegun?: () => void;
 }
 
 /** Compare-and-set against whoever writes the secret at the same time (labels, tags, another server's scheduler). */
@@ -54,6 +56,7 @@ export class Rotations {
   async begin(secretId: string, request: BeginRequest): Promise<RotationRecord> {
     const begun = await this.#begin(secretId, request, () => true);
     if (begun === null) throw new RekeyError('bug', 'A rotation that was asked for was not begun.');
+    this.#parts.onBegun?.();
     return begun;
   }
 

@@ -1,9 +1,10 @@
-import type { Caller, Clock, FindRotationFunction, RandomSource } from '@rekey/core';
+import type { Caller, Clock, FindRotationFunction, RandomSource, RotationSettings } from '@rekey/core';
 import type { AuditLog } from '../audit/entry.ts';
 import type { EscrowJournal } from '../engine/escrow.ts';
 import type { Rotations } from '../engine/rotations.ts';
 import type { HolderRecord } from '../store/collections.ts';
 import type { Store } from '../store/store.ts';
+import type { UpkeepParts } from './upkeep.ts';
 
 /** What the use cases stand on; `compose.ts` puts it together. */
 export interface ServiceParts {
@@ -13,6 +14,9 @@ export interface ServiceParts {
   readonly holders: HolderSightings;
   readonly rotations: Rotations;
   readonly findFunction: FindRotationFunction;
+  /** The same functions as they would be under other settings: for plans of what is not configured yet. */
+  readonly findFunctionUnder: (settings: RotationSettings) => FindRotationFunction;
+  readonly upkeep: UpkeepParts;
   readonly clock: Pick<Clock, 'now'>;
   readonly random: RandomSource;
   /** AWS region and account that ARNs are made with. */

@@ -148,21 +148,21 @@ export class RotationCases {
     return this.#cases.onSecret({ caller, action, secretId }, ({ id }) => this.#parts.holders.list(id));
   }
 
-  /** Proves the current value at its target and says what a rotation would do. Changes nothing. */
-  adopt(caller: Caller, secretId: string, functionArn?: string): Promise<Adoption> {
+  /** Proves the current value at its target and says what a rotation as wished would do. Changes nothing. */
+  adopt(caller: Caller, secretId: string, wish: RotationWish = {}): Promise<Adoption> {
     const action = 'rekey:AdoptSecret';
     return this.#cases.onSecret({ caller, action, secretId }, ({ record }, trail) => {
-      const invoked = this.#checkFunction(record, { functionArn });
-      return lookAtTarget(record, invoked, trail);
+      const settings = settingsOf(record.tags, { ...record.rotation?.explicit, ...wish.explicit });
+      return lookAtTarget(record, this.#checkFunction(record, wish, this.#parts.findFunctionUnder(settings)), trail);
     });
   }
 
   /** The function that would rotate the secret. */
-  #checkFunction(secret: SecretRecord, { functionArn }: RotationWish) {
+  #checkFunction(secret: SecretRecord, { functionArn }: RotationWish, find = this.#parts.findFunction) {
     if (secret.deletedAt !== null) throw markedForDeletion(secret.name);
     const named = functionArn ?? secret.rotation?.functionArn ?? null;
     if (named === null || named === '') throw noRotationFunction(secret.name);
-    const found = this.#parts.findFunction(named);
+    const found = find(named);
     if (found === null) throw functionNotInvocable(named);
     return found;
   }

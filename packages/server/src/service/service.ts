@@ -6,6 +6,7 @@ import { RotationCases } from './rotation.ts';
 import { SecretChanges } from './secret-change.ts';
 import { Secrets } from './secrets.ts';
 import { StatusCase } from './status.ts';
+import { UpkeepCases } from './upkeep.ts';
 import { UseCases } from './use-case.ts';
 import { Values } from './values.ts';
 
@@ -19,6 +20,7 @@ export interface Service {
   readonly rotation: RotationCases;
   readonly passwords: RandomPasswords;
   readonly status: StatusCase;
+  readonly upkeep: UpkeepCases;
   /** For requests that are refused before a use case begins. */
   readonly cases: Pick<UseCases, 'refuse'>;
   /** What is to be done from time to time; for the engine's worker. */
@@ -34,6 +36,7 @@ export function createService(parts: ServiceParts): Service {
     rotation: new RotationCases(parts, cases, changes),
     passwords: new RandomPasswords(parts.random, cases),
     status: new StatusCase(parts, cases),
+    upkeep: new UpkeepCases(parts.upkeep, cases),
     cases,
     jobs: [purgeJob({ ...parts, changes })],
   };

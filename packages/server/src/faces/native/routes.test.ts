@@ -24,6 +24,11 @@ test('says which methods a path takes', () => {
 });
 
 test('finds nothing for unknown, empty and undecodable segments', () => {
-  for (const path of ['/rekey', '/rekey/secrets//rotation', '/rekey/secrets/%zz/rotation', '/rekey/secrets/a/b/rotation'])
+  for (const path of [
+    '/rekey',
+    '/rekey/secrets//rotation',
+    '/rekey/secrets/%zz/rotation',
+    '/rekey/secrets/a/b/rotation',
+  ])
     assert.deepEqual(matchRoute(routes, 'GET', path), { found: 'nothing' });
 });

@@ -1,0 +1,57 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import type { Logger } from '@rekey/core';
+import type { Checkpoint } from './audit/checkpoint.ts';
+import type { AuditLog } from './audit/entry.ts';
+import { FloodGuard } from './audit/flood.ts';
+import { ChainedAuditLog } from './audit/log.ts';
+import type { ServerConfig } from './config.ts';
+import { AUDIT_HEAD, dataFiles } from './data-folder.ts';
+import type { Store } from './store/store.ts';
+
+/** An audit log that is open, with what ends it. */
+export interface OpenAudit {
+  readonly audit: AuditLog;
+  close(): Promise<void>;
+}
+
+const SIGNING_KEY = 'audit-signing-key';
+
+/** The audit log of a data folder; without one (`--dev`) entries go to the log at level debug and nowhere else. */
+export async function openAudit(config: ServerConfig, store: Store, log: Logger): Promise<OpenAudit> {
+  if (config.dataFolder === null)
+    return { audit: { append: async (entry) => log.debug(entry, 'audit') }, close: async () => {} };
+  const chained = await ChainedAuditLog.open({
+    folder: dataFiles(config.dataFolder).auditFolder,
+    signingKey: await signingKeyOf(store),
+    durability: config.auditDurability,
+    fileBytes: config.auditFileBytes,
+    checkpoint: await storedCheckpoint(store),
+    onCheckpoint: async (checkpoint) => {
+      await store.commit([{ collection: 'setting', id: AUDIT_HEAD, record: { ...checkpoint } }]);
+    },
+    log,
+  });
+  const guard = new FloodGuard(chained, { log });
+  return {
+    audit: guard,
+    async close() {
+      await guard.close();
+      await chained.close();
+    },
+  };
+}
+
+async function storedCheckpoint(store: Store): Promise<Checkpoint | null> {
+  const entry = await store.get('setting', AUDIT_HEAD);
+  return entry === null ? null : (entry.record as unknown as Checkpoint);
+}
+
+/** Made once and kept sealed in the store: who can write the audit folder cannot sign another chain. */
+async function signingKeyOf(store: Store): Promise<KeyObject> {
+  const entry = await store.get('setting', SIGNING_KEY);
+  if (entry !== null) return createPrivateKey(String(entry.record.pem));
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  await store.commit([{ collection: 'setting', id: SIGNING_KEY, record: { pem }, expect: 0 }]);
+  return privateKey;
+}

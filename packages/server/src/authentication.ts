@@ -1,0 +1,92 @@
+import type { Caller, Principal } from '@rekey/core';
+import { type AccessKey, SigningKeys, type VerifiedSignature, verifySignature } from './auth/sigv4.ts';
+import { bearerToken, verifyToken } from './auth/token.ts';
+import { type FaceRequest, headerOf } from './faces/face.ts';
+import type { RootKey } from './root-credentials.ts';
+
+export interface AuthenticationOptions {
+  readonly root: RootKey;
+  readonly region: string;
+  readonly account: string;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+}
+
+/** Proves who sent a request; for faces, which know neither keys nor where they come from. */
+export class Authentication {
+  readonly #root: RootKey;
+  readonly #principal: Principal;
+  readonly #findKey: (accessKeyId: string) => AccessKey<Principal> | null;
+  readonly #region: string;
+  readonly #now: () => number;
+  readonly #signingKeys = new SigningKeys();
+
+  constructor({ root, region, account, now }: AuthenticationOptions) {
+    this.#root = root;
+    this.#region = region;
+    this.#now = now;
+    this.#principal = { kind: 'root', arn: `arn:aws:iam::${account}:root`, accountId: account };
+    const rootKey: AccessKey<Principal> = {
+      secretAccessKey: root.secretAccessKey,
+      principal: this.#principal,
+      active: true,
+    };
+    this.#findKey = (accessKeyId) => (accessKeyId === root.accessKeyId ? rootKey : null);
+  }
+
+  /**
+   * By AWS Signature Version 4, for the given service.
+   *
+   * @throws RekeyError `unauthenticated`
+   */
+  bySignature(face: string, service: string): (request: FaceRequest) => Caller | Promise<Caller> {
+    const rules = {
+      findKey: this.#findKey,
+      now: this.#now,
+      services: [service],
+      region: this.#region,
+      signingKeys: this.#signingKeys,
+    };
+    return (request) => {
+      const verified = verifySignature(request, rules);
+      return verified instanceof Promise
+        ? verified.then((proof) => callerOf(request, face, proof))
+        : callerOf(request, face, verified);
+    };
+  }
+
+  /**
+   * By root's bearer token, or by a signature.
+   *
+   * @throws RekeyError `unauthenticated`
+   */
+  byTokenOrSignature(face: string, service: string): (request: FaceRequest) => Promise<Caller> {
+    const bySignature = this.bySignature(face, service);
+    const holders = [{ tokenHash: this.#root.tokenHash, principal: this.#principal }];
+    return async (request) => {
+      if (!isBearer(request)) return bySignature(request);
+      const principal = verifyToken(bearerToken(request), holders);
+      return callerOf(request, face, { principal, accessKeyId: null });
+    };
+  }
+}
+
+function isBearer(request: FaceRequest): boolean {
+  return /^bearer /i.test(headerOf(request, 'authorization') ?? '');
+}
+
+function callerOf(
+  request: FaceRequest,
+  face: string,
+  { principal, accessKeyId }: Pick<VerifiedSignature<Principal>, 'principal'> & { readonly accessKeyId: string | null },
+): Caller {
+  return {
+    principal,
+    accessKeyId,
+    address: request.remoteAddress,
+    secure: request.secure,
+    userAgent: headerOf(request, 'user-agent'),
+    face,
+    requestId: request.id,
+  };
+}

@@ -1,0 +1,89 @@
+import { type Caller, type Logger, RekeyError } from '@rekey/core';
+import { whoAsks } from '../../service/use-case.ts';
+import type { Face, FaceRequest, FaceResponse } from '../face.ts';
+import { errorAnswer, jsonAnswer } from './errors.ts';
+import { type NativeDeps, ROUTES } from './operations.ts';
+import { matchRoute } from './routes.ts';
+
+export interface NativeFaceDeps extends NativeDeps {
+  /** Proves who asks, by signature or bearer token. @throws RekeyError `unauthenticated` */
+  authenticate(request: FaceRequest): Caller | Promise<Caller>;
+  readonly log: Logger;
+}
+
+const PREFIX = '/rekey/';
+
+/** JSON over HTTP for what AWS's API has no word for; `docs/native-face.md` lists the operations. */
+export function nativeFace(deps: NativeFaceDeps): Face {
+  return {
+    name: 'native',
+    owns: (request) => request.path.startsWith(PREFIX),
+    handle: (request) => handle(request, deps).catch((error: unknown) => fail(error, request, deps)),
+  };
+}
+
+async function handle(request: FaceRequest, deps: NativeFaceDeps): Promise<FaceResponse> {
+  const match = matchRoute(ROUTES, request.method, request.path);
+  const { caller, body } = await accept(request, match.found, deps);
+  if (match.found !== 'route') throw unknownRoute(request, match.found);
+  const query = new URLSearchParams(request.query);
+  const answer = await match.handler({ caller, variables: match.variables, query, body }, deps);
+  return withRequestId(jsonAnswer(200, answer), request);
+}
+
+/** Everything that can refuse a request before a use case audits it; so it is audited here. */
+async function accept(
+  request: FaceRequest,
+  found: 'route' | 'nothing' | 'other-methods',
+  deps: NativeFaceDeps,
+): Promise<{ readonly caller: Caller; readonly body: unknown }> {
+  let caller: Caller | null = null;
+  try {
+    caller = await deps.authenticate(request);
+    if (found !== 'route') throw unknownRoute(request, found);
+    return { caller, body: parseBody(request) };
+  } catch (error) {
+    await deps.service.cases.refuse({ action: 'rekey:Request', ...whoRefused(request, caller, error) }, error);
+    throw error;
+  }
+}
+
+/** Nobody is proven, but the access key that was named is worth recording. */
+function whoRefused(request: FaceRequest, caller: Caller | null, error: unknown) {
+  if (caller !== null) return whoAsks(caller);
+  const accessKeyId = error instanceof RekeyError ? (error.facts.accessKeyId ?? null) : null;
+  return { principal: 'anonymous', accessKeyId, address: request.remoteAddress, requestId: request.id };
+}
+
+function fail(error: unknown, request: FaceRequest, deps: NativeFaceDeps): FaceResponse {
+  const answer = errorAnswer(error);
+  if (answer.status === 500)
+    deps.log.error(
+      { requestId: request.id, kind: error instanceof Error ? error.name : typeof error },
+      'a native request failed',
+    );
+  return withRequestId(answer, request);
+}
+
+function withRequestId(answer: FaceResponse, request: FaceRequest): FaceResponse {
+  return { ...answer, headers: { ...answer.headers, 'x-request-id': request.id } };
+}
+
+function parseBody(request: FaceRequest): unknown {
+  if (request.body.length === 0) return undefined;
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(request.body));
+  } catch {
+    throw new RekeyError('invalid-input', 'the body is not JSON in UTF-8.', { reason: 'malformed-body' });
+  }
+}
+
+function unknownRoute(request: FaceRequest, found: 'nothing' | 'other-methods'): RekeyError {
+  if (found === 'nothing')
+    return new RekeyError('not-found', 'the native face has no such path; docs/native-face.md lists them.', {
+      reason: 'unknown-path',
+    });
+  return new RekeyError('invalid-input', `this path does not take ${request.method}.`, {
+    reason: 'method-not-allowed',
+  });
+}

@@ -1,0 +1,89 @@
+import { parseDuration, RekeyError, type RotationRule, type RotationSettings, ruleFrom, STRATEGIES } from '@rekey/core';
+import { z } from 'zod';
+import type { RotationWish } from '../../service/rotation.ts';
+
+const rotationBody = z.strictObject({
+  rotator: z.string().min(1).max(2048).optional(),
+  every: z.string().max(20).optional(),
+  schedule: z.string().min(1).max(256).optional(),
+  window: z
+    .string()
+    .regex(/^\d{1,2}h$/, 'takes hours such as 3h')
+    .optional(),
+  strategy: z.enum(['auto', ...STRATEGIES]).optional(),
+  overlap: z.string().max(20).optional(),
+  usernameMayChange: z.boolean().optional(),
+  via: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:.]+\]|[^:/\s]+):\d{1,5}$/, 'takes host:port')
+    .nullable()
+    .optional(),
+  endSessions: z.boolean().optional(),
+});
+type RotationBody = z.infer<typeof rotationBody>;
+
+const quarantineBody = z.strictObject({ despiteFindings: z.boolean().optional() });
+
+const DAY = 86_400_000;
+
+/**
+ * Reads the body of `PUT …/rotation` and `POST …/adopt`.
+ *
+ * @throws RekeyError `invalid-input`, naming the member, never its content.
+ */
+export function readRotationWish(body: unknown): RotationWish {
+  const wish = check(rotationBody, body);
+  const rule = ruleOf(wish);
+  const explicit = settingsOf(wish);
+  return {
+    ...(wish.rotator === undefined ? {} : { functionArn: functionName(wish.rotator) }),
+    ...(rule === null ? {} : { rule }),
+    ...(Object.keys(explicit).length === 0 ? {} : { explicit }),
+  };
+}
+
+export function readQuarantineEnd(body: unknown): { readonly despiteFindings: boolean } {
+  return { despiteFindings: check(quarantineBody, body).despiteFindings ?? false };
+}
+
+/** `postgres` is short for the built-in rotation function `rekey-postgres`; ARNs and full names stay. */
+function functionName(rotator: string): string {
+  return rotator.startsWith('arn:') || rotator.startsWith('rekey-') ? rotator : `rekey-${rotator}`;
+}
+
+/** Whole days are AWS's own form, so that DescribeSecret can show them; anything else is native only. */
+function ruleOf({ every, schedule, window }: RotationBody): RotationRule | null {
+  if (every !== undefined && schedule !== undefined)
+    throw invalid('every and schedule exclude each other; give one of them.');
+  const duration = window === undefined ? {} : { Duration: window };
+  if (schedule !== undefined) return ruleFrom({ ScheduleExpression: schedule, ...duration });
+  if (every === undefined) {
+    if (window !== undefined) throw invalid('window needs every (in days) or schedule.');
+    return null;
+  }
+  const interval = parseDuration(every, { what: 'every', min: 1000 });
+  if (interval % DAY === 0) return ruleFrom({ AutomaticallyAfterDays: interval / DAY, ...duration });
+  if (window !== undefined) throw invalid('window needs an interval of whole days, or schedule.');
+  return { kind: 'every', every: interval };
+}
+
+function settingsOf(wish: RotationBody): Partial<RotationSettings> {
+  return {
+    ...(wish.strategy === undefined ? {} : { strategy: wish.strategy }),
+    ...(wish.overlap === undefined ? {} : { overlap: parseDuration(wish.overlap, { what: 'overlap' }) }),
+    ...(wish.usernameMayChange === undefined ? {} : { usernameMayChange: wish.usernameMayChange }),
+    ...(wish.via === undefined ? {} : { via: wish.via }),
+    ...(wish.endSessions === undefined ? {} : { endSessions: wish.endSessions }),
+  };
+}
+
+function check<T>(schema: z.ZodType<T>, body: unknown): T {
+  const checked = schema.safeParse(body ?? {});
+  if (checked.success) return checked.data;
+  const problem = checked.error.issues[0];
+  throw invalid(`${problem?.path.join('.') || 'the body'}: ${problem?.message ?? 'is not understood'}.`);
+}
+
+function invalid(message: string): RekeyError {
+  return new RekeyError('invalid-input', message, { reason: 'malformed-body' });
+}
