@@ -1,4 +1,4 @@
-import type { Caller, Principal } from '@rekey/core';
+import { type Caller, type Principal, RekeyError } from '@rekey/core';
 import { type AccessKey, SigningKeys, type VerifiedSignature, verifySignature } from './auth/sigv4.ts';
 import { bearerToken, verifyToken } from './auth/token.ts';
 import { type FaceRequest, headerOf } from './faces/face.ts';
@@ -89,4 +89,10 @@ function callerOf(
     face,
     requestId: request.id,
   };
+}
+
+/** Who a refused request was, for audit: nobody is proven, but the access key it named is worth recording. */
+export function nobody(request: FaceRequest, action: string, error: unknown) {
+  const accessKeyId = error instanceof RekeyError ? (error.facts.accessKeyId ?? null) : null;
+  return { action, principal: 'anonymous', accessKeyId, address: request.remoteAddress, requestId: request.id };
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { type Logger, systemClock, systemRandom } from '@rekey/core';
 import { alertSenders } from './alert-senders.ts';
 import { openAudit } from './audit-opening.ts';
-import { Authentication } from './authentication.ts';
+import { Authentication, nobody } from './authentication.ts';
 import type { ServerConfig } from './config.ts';
 import { Alerts } from './engine/alerts.ts';
 import type { BoundaryHook } from './engine/boundary.ts';
@@ -116,6 +116,7 @@ async function start(
     isReady: () => ready,
     bySignature: authentication.bySignature('aws-secrets-manager', 'secretsmanager'),
     byTokenOrSignature: authentication.byTokenOrSignature('native', 'rekey'),
+    refused: (request, action, error) => service.cases.refuse(nobody(request, action, error), error),
   });
   const listener = await listen({ ...config, faces, log });
   closers.push(() => listener.stop());

@@ -8,10 +8,14 @@ import { matchRoute } from './routes.ts';
 export interface NativeFaceDeps extends NativeDeps {
   /** Proves who asks, by signature or bearer token. @throws RekeyError `unauthenticated` */
   authenticate(request: FaceRequest): Caller | Promise<Caller>;
+  /** Audits a request that was refused before it was known whose it is. */
+  refused(request: FaceRequest, action: string, error: unknown): Promise<void>;
   readonly log: Logger;
 }
 
 const PREFIX = '/rekey/';
+/** What is audited while it is not known which operation was meant. */
+const ACTION = 'rekey:Request';
 
 /** JSON over HTTP for what AWS's API has no word for; `docs/native-face.md` lists the operations. */
 export function nativeFace(deps: NativeFaceDeps): Face {
@@ -43,16 +47,10 @@ async function accept(
     if (found !== 'route') throw unknownRoute(request, found);
     return { caller, body: parseBody(request) };
   } catch (error) {
-    await deps.service.cases.refuse({ action: 'rekey:Request', ...whoRefused(request, caller, error) }, error);
+    if (caller === null) await deps.refused(request, ACTION, error);
+    else await deps.service.cases.refuse({ action: ACTION, ...whoAsks(caller) }, error);
     throw error;
   }
-}
-
-/** Nobody is proven, but the access key that was named is worth recording. */
-function whoRefused(request: FaceRequest, caller: Caller | null, error: unknown) {
-  if (caller !== null) return whoAsks(caller);
-  const accessKeyId = error instanceof RekeyError ? (error.facts.accessKeyId ?? null) : null;
-  return { principal: 'anonymous', accessKeyId, address: request.remoteAddress, requestId: request.id };
 }
 
 function fail(error: unknown, request: FaceRequest, deps: NativeFaceDeps): FaceResponse {
