@@ -1,8 +1,9 @@
-import { createHash, createSecretKey, type KeyObject } from 'node:crypto';
+import { createHash, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type RandomSource, RekeyError } from '@rekey/core';
+import { secretAccessKeyObject } from './auth/sigv4.ts';
 import type { Store } from './store/store.ts';
 
 /** Credentials of the account's root, as an operator gives them or as they are made at `init`. */
@@ -58,7 +59,7 @@ export async function readRoot(store: Store): Promise<RootCredentials | null> {
 export function rootKeyOf(root: RootCredentials): RootKey {
   return {
     accessKeyId: root.accessKeyId,
-    secretAccessKey: createSecretKey(Buffer.from(root.secretAccessKey)),
+    secretAccessKey: secretAccessKeyObject(root.secretAccessKey),
     tokenHash: createHash('sha256').update(root.token).digest(),
   };
 }
