@@ -7,6 +7,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -48,7 +49,7 @@ export class AuditFile {
   #name: string;
   #length = 0;
   #dirty = false;
-  #syncing: Promise<void> | null = null;
+  #syncing: Promise<unknown> | null = null;
 
   /** @param name the file to go on with (whole lines only); null to begin with a new one. */
   constructor(options: AuditFileOptions, name: string | null) {
@@ -76,6 +77,16 @@ export class AuditFile {
     return start;
   }
 
+  /** Lets go of a file that is no longer the one its name stands for; the next append begins a new one. */
+  leaveIfReplaced(): boolean {
+    if (this.#descriptor === null || this.#dirty) return false;
+    const named = statSync(this.path, { throwIfNoEntry: false });
+    const own = fstatSync(this.#descriptor);
+    if (named?.ino === own.ino && own.size === this.#length) return false;
+    this.close();
+    return true;
+  }
+
   /** Takes the newest lines back, after they could not be made durable. */
   cutTo(length: number): void {
     this.#length = length;
@@ -91,7 +102,7 @@ export class AuditFile {
   async sync(): Promise<void> {
     if (this.#descriptor === null) return;
     const syncing = this.#calls.sync(this.#descriptor);
-    this.#syncing = syncing;
+    this.#syncing = Promise.allSettled([this.#syncing, syncing]);
     await syncing;
   }
 
@@ -104,7 +115,7 @@ export class AuditFile {
   #release(descriptor: number): void {
     const close = () => closeSync(descriptor);
     if (this.#syncing === null) close();
-    else void this.#syncing.then(close, close);
+    else void this.#syncing.then(close);
     this.#syncing = null;
   }
 

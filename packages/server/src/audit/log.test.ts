@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, cpSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { editLines, entryOf, HandClock, KEYS, lineFiles, openLog, temporaryFolder, writeLog } from './audit.testing.ts';
@@ -182,6 +182,26 @@ test('a crash in the middle of the very first line, or right after a new file wa
   assert((await verifyAudit({ folder: rotated })).sound);
 });
 
+test('wherever a crash stops the writing, the chain goes on and stays sound', async (context) => {
+  const source = temporaryFolder(context);
+  const checkpoint = await writeLog(source, 2);
+  const file = lineFiles(source)[0]!;
+  const proven = statSync(join(source, file)).size;
+  const log = await openLog(source, { checkpoint });
+  await log.append(entryOf(3));
+  await log.append(entryOf(4));
+  const bytes = readFileSync(join(source, file));
+  for (let length = proven; length <= bytes.length; length += 7) {
+    const folder = temporaryFolder(context);
+    cpSync(source, folder, { recursive: true });
+    truncateSync(join(folder, file), length);
+    await writeLog(folder, 1, { checkpoint });
+    const report = await verifyAudit({ folder, publicKey: KEYS.publicKey });
+    assert(report.sound, `cut at byte ${length}: ${report.sentence}`);
+    assert.equal(report.provenUpTo, report.lines);
+  }
+});
+
 test('a chain that lost lines it had signed is set aside as evidence, and a new one begins and says so', async (context) => {
   const folder = temporaryFolder(context);
   const checkpoint = await writeLog(folder, 5);
@@ -220,6 +240,25 @@ test('a chain whose last line was altered is not continued', async (context) => 
   appendFileSync(join(folder, lineFiles(folder)[0]!), 'something else');
   await writeLog(folder, 1);
   assert.equal((await verifyAudit({ folder })).problems[0]?.kind, 'set-aside');
+});
+
+test('a file that is taken away while in use is noticed with the next checkpoint, and verification shows the hole', async (context) => {
+  const folder = temporaryFolder(context);
+  const clock = new HandClock();
+  const noticed = Promise.withResolvers<string>();
+  const log = await openLog(folder, {
+    clock,
+    log: { debug() {}, info() {}, warn() {}, error: (_, message) => noticed.resolve(message) },
+  });
+  await log.append(entryOf(1));
+  await log.append(entryOf(2));
+  rmSync(join(folder, lineFiles(folder)[0]!));
+  await clock.advance(60_000);
+  assert.match(await noticed.promise, /was removed or changed while in use/);
+  await log.append(entryOf(3));
+  await log.close();
+  assert.deepEqual(lineFiles(folder), ['audit-000000000003.jsonl']);
+  assert.equal((await verifyAudit({ folder })).problems[0]?.kind, 'dropped');
 });
 
 test('a closed log refuses entries and can be closed twice', async (context) => {

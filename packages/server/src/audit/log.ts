@@ -1,14 +1,14 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
-import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
+import type { KeyObject } from 'node:crypto';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Clock, type Logger, messageOf, RekeyError, silentLogger, systemClock } from '@rekey/core';
 import { type ChainHead, chainEntry } from './chain.ts';
 import { type Checkpoint, checkpointLine, signCheckpoint } from './checkpoint.ts';
 import type { AuditEntry, AuditLog } from './entry.ts';
 import { AuditFile, type FileCalls } from './file.ts';
-import { auditFailure, CHECKPOINTS, makeAuditFolder, PUBLIC_KEY, setChainAside } from './folder.ts';
-import { BROKEN_CHAIN, ownEntry, TORN_LINE } from './own-entries.ts';
-import { type ChainTail, openTail } from './tail.ts';
+import { auditFailure, CHECKPOINTS } from './folder.ts';
+import { openChain } from './opening.ts';
+import type { ChainTail } from './tail.ts';
 
 /**
  * How durable an entry is before its request is answered: `written` is in the page cache (survives the process, not a
@@ -65,7 +65,7 @@ export class ChainedAuditLog implements AuditLog {
     this.#clock = options.clock ?? systemClock;
     this.#log = options.log ?? silentLogger;
     this.#head = tail.head;
-    this.#checkpointed = options.checkpoint?.sequence ?? 0;
+    this.#checkpointed = options.checkpoint?.hash === tail.head.hash ? tail.head.sequence : 0;
     const { folder, fileBytes = FILE_BYTES, calls } = options;
     this.#file = new AuditFile({ folder, fileBytes, ...(calls === undefined ? {} : { calls }) }, tail.file);
   }
@@ -79,12 +79,13 @@ export class ChainedAuditLog implements AuditLog {
    */
   static async open(options: AuditLogOptions): Promise<ChainedAuditLog> {
     const now = (options.clock ?? systemClock).now();
-    const { tail, notes } = openChain(options, now);
+    const { tail, notes } = openChain(options.folder, options.signingKey, options.checkpoint ?? null, now);
     const log = new ChainedAuditLog(options, tail);
     for (const note of notes) {
       log.#log.warn({ folder: options.folder, action: note.action }, note.detail!);
       await log.append(note);
     }
+    if (notes.length > 0) await log.#checkpoint();
     return log;
   }
 
@@ -185,6 +186,7 @@ export class ChainedAuditLog implements AuditLog {
     if (head.sequence === this.#checkpointed) return;
     try {
       await this.#file.sync();
+      this.#watchFile();
       const checkpoint = signCheckpoint(head, this.#clock.now(), signingKey);
       appendFileSync(join(folder, CHECKPOINTS), `${checkpointLine(checkpoint)}\n`, { mode: 0o600, flush: true });
       await onCheckpoint?.(checkpoint);
@@ -194,58 +196,15 @@ export class ChainedAuditLog implements AuditLog {
       this.#log.error({ folder, sequence: head.sequence }, sentence);
     }
   }
-}
 
-interface OpenedChain {
-  readonly tail: ChainTail;
-  /** What has to be recorded first. */
-  readonly notes: readonly AuditEntry[];
-}
-
-function openChain(options: AuditLogOptions, now: number): OpenedChain {
-  const { folder } = options;
-  try {
-    makeAuditFolder(folder);
-    cutTornCheckpoint(folder);
-    const tail = openTail(folder, options.checkpoint ?? null);
-    const opened = tail.broken === null ? continued(tail, now) : startedAnew(options, tail.broken, now);
-    writePublicKey(folder, options.signingKey);
-    return opened;
-  } catch (error) {
-    throw auditFailure(folder, error);
-  }
-}
-
-function continued(tail: ChainTail, now: number): OpenedChain {
-  const detail = `A crash tore a line of ${tail.tornBytes} bytes; it was cut off and nothing it told of was answered.`;
-  return { tail, notes: tail.tornBytes === 0 ? [] : [ownEntry(now, TORN_LINE, detail)] };
-}
-
-function startedAnew(options: AuditLogOptions, broken: string, now: number): OpenedChain {
-  const setAside = setChainAside(options.folder, now);
-  const detail = `The chain before this one ${broken}; its files were kept in ${setAside} and a new chain begins.`;
-  return { tail: openTail(options.folder, null), notes: [ownEntry(now, BROKEN_CHAIN, detail)] };
-}
-
-function writePublicKey(folder: string, signingKey: KeyObject): void {
-  const text = createPublicKey(signingKey).export({ type: 'spki', format: 'pem' }).toString();
-  writeFileSync(join(folder, PUBLIC_KEY), text, { mode: 0o600 });
-}
-
-/** A checkpoint torn by a crash is repeated by the next one anyway. */
-function cutTornCheckpoint(folder: string): void {
-  const path = join(folder, CHECKPOINTS);
-  const text = readIfThere(path);
-  const end = text.lastIndexOf('\n') + 1;
-  if (end < text.length) writeFileSync(path, text.slice(0, end), { mode: 0o600 });
-}
-
-function readIfThere(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
-    throw error;
+  /** Whoever moves the file away must not have the entries after that follow it into nowhere. */
+  #watchFile(): void {
+    const { path } = this.#file;
+    if (!this.#file.leaveIfReplaced()) return;
+    this.#log.error(
+      { path },
+      `The audit file ${path} was removed or changed while in use; the log goes on in a new one.`,
+    );
   }
 }
 

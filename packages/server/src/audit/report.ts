@@ -68,5 +68,11 @@ export function summarise(report: Omit<AuditReport, 'sentence'>): string {
   if (lines === 0) return 'The audit log is empty.';
   const open = lastSequence! - provenUpTo;
   const rest = open > 0 ? `; ${open} later lines chain on but no checkpoint covers them yet` : '';
-  return `${lines} lines, no break; ${proven}${rest}.`;
+  return `${lines} lines, no break; ${proven}${rest}.${noted(report.notes)}`;
+}
+
+function noted(notes: readonly string[]): string {
+  if (notes.length === 0) return '';
+  const more = notes.length > 1 ? ` (and ${notes.length - 1} more)` : '';
+  return ` Note: ${notes[0]}${more}`;
 }
