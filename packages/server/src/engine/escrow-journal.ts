@@ -4,14 +4,16 @@ import type { Seal } from '../seal/seal.ts';
 import {
   DEFAULT_ESCROW_RETENTION,
   type EscrowEntry,
+  type EscrowFinding,
   type EscrowJournal,
   type EscrowRetention,
+  type EscrowSource,
   isDroppable,
 } from './escrow.ts';
 import { catchUp } from './escrow-copies.ts';
 import { AppendFile } from './escrow-file.ts';
 import { checkHeader, decodeLine, ESCROW_FORMAT, ESCROW_PURPOSE, type EscrowLine, encodeLine } from './escrow-line.ts';
-import { type EscrowFinding, EscrowReader, lastNumbered } from './escrow-reader.ts';
+import { EscrowReader, lastNumbered } from './escrow-reader.ts';
 
 export interface EscrowJournalOptions {
   /** One file, or one on each of several disks; made if absent. */
@@ -35,7 +37,7 @@ interface Waiting {
  * the number is sealed with them, so that one missing from the middle, moved or altered is told; one cut off the end
  * is not (the store knows those versions, and says so, unless it is older than they are).
  */
-export class FileEscrowJournal implements EscrowJournal {
+export class FileEscrowJournal implements EscrowJournal, EscrowSource {
   readonly #files: readonly AppendFile[];
   readonly #seal: Seal;
   readonly #retention: EscrowRetention;

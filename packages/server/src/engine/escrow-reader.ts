@@ -1,16 +1,8 @@
 import { Keyring } from '../seal/keyring.ts';
 import type { Seal } from '../seal/seal.ts';
-import type { EscrowEntry } from './escrow.ts';
+import type { EscrowEntry, EscrowFinding } from './escrow.ts';
 import type { AppendFile, FoundLine } from './escrow-file.ts';
 import { decodeLine, ESCROW_PURPOSE, type EscrowLine } from './escrow-line.ts';
-
-/** What a walk through the journal meets. */
-export type EscrowFinding =
-  | { readonly kind: 'entry'; readonly n: number; readonly entry: EscrowEntry }
-  /** Something missing, altered or unreadable: one sentence, with the line. */
-  | { readonly kind: 'problem'; readonly line: number; readonly sentence: string }
-  /** A last line that a crash tore: it was never acknowledged to anyone. */
-  | { readonly kind: 'torn'; readonly line: number };
 
 /** Reads one journal from front to end and goes on behind damage: every sound entry counts when a store is lost. */
 export class EscrowReader {

@@ -30,6 +30,20 @@ export interface EscrowJournal {
   entries(): AsyncIterable<EscrowEntry>;
 }
 
+/** What a walk through the journal meets. */
+export type EscrowFinding =
+  | { readonly kind: 'entry'; readonly n: number; readonly entry: EscrowEntry }
+  /** Something missing, altered or unreadable: one sentence, with the line. */
+  | { readonly kind: 'problem'; readonly line: number; readonly sentence: string }
+  /** A last line that a crash tore: it was never acknowledged to anyone. */
+  | { readonly kind: 'torn'; readonly line: number };
+
+/** What a restored store replays. */
+export interface EscrowSource {
+  /** The journal from front to end, going on behind damage. */
+  scan(): AsyncIterable<EscrowFinding>;
+}
+
 /** Bounds of the journal: what is older than needed goes, or it would grow for ever. Milliseconds. */
 export interface EscrowRetention {
   /** An entry a backup holds is kept so much longer, for those who have to go back to an older backup. */
@@ -60,7 +74,7 @@ export function isDroppable(
 }
 
 /** An escrow journal in memory, for the memory store, whose values do not outlive the process either. */
-export class MemoryEscrowJournal implements EscrowJournal {
+export class MemoryEscrowJournal implements EscrowJournal, EscrowSource {
   readonly #entries: EscrowEntry[] = [];
 
   append(entry: EscrowEntry): Promise<void> {
@@ -70,5 +84,9 @@ export class MemoryEscrowJournal implements EscrowJournal {
 
   async *entries(): AsyncGenerator<EscrowEntry> {
     yield* this.#entries;
+  }
+
+  async *scan(): AsyncGenerator<EscrowFinding> {
+    for (const [index, entry] of this.#entries.entries()) yield { kind: 'entry', n: index + 1, entry };
   }
 }

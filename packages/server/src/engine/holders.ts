@@ -96,9 +96,20 @@ export class Holders {
     if (this.#seen.size >= HOLDERS_REMEMBERED && !this.#makeRoom()) return null;
     const { accessKeyId, address, userAgent } = caller;
     const seen: Sighting = {
-      ...{ secretId, holder, principal: caller.principal.arn, accessKeyId, address, userAgent, versionId },
-      ...{ firstAt: now, lastAt: now, versionSince: now, reads: 0, day: Math.floor(now / DAY) },
-      ...{ news: true, writtenAt: 0 },
+      secretId,
+      holder,
+      principal: caller.principal.arn,
+      accessKeyId,
+      address,
+      userAgent,
+      versionId,
+      firstAt: now,
+      lastAt: now,
+      versionSince: now,
+      reads: 0,
+      day: Math.floor(now / DAY),
+      news: true,
+      writtenAt: 0,
     };
     this.#seen.set(key, seen);
     return seen;
