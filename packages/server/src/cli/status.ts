@@ -7,7 +7,7 @@ import { describeRecord, describeRotation } from './rotation-text.ts';
 
 interface StatusAnswer {
   readonly version: string;
-  readonly quarantine: string | null;
+  readonly quarantined: boolean;
   readonly secrets: number;
   readonly running: readonly RotationRecord[];
   readonly waiting: readonly RotationRecord[];
@@ -44,7 +44,7 @@ export function describeStatus(answer: StatusAnswer, now: number): string {
   const troubles = answer.blocked.length + answer.alerts.length;
   return [
     `rekey ${answer.version}: ${answer.secrets} secrets, ${answer.running.length} rotations running, ${troubles === 0 ? 'no trouble' : `${troubles} in trouble`}`,
-    ...(answer.quarantine === null ? [] : ['', `QUARANTINE: ${printable(answer.quarantine)}`]),
+    ...(answer.quarantined ? ['', 'QUARANTINE: nothing rotates; see `rekey quarantine status`'] : []),
     ...section('Blocked (needs a person)', answer.blocked.map(record)),
     ...section(
       'Alerts that stand',
