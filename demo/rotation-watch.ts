@@ -61,10 +61,10 @@ export class RotationWatch {
 
 /** One line about where a rotation stands. */
 export function describeRotation(record: RotationRecord, now: number): string {
+  if (record.state === 'retiring' && record.retireAt !== null && record.retireAt > now && record.doing === null)
+    return `#${record.number} retiring: old password ends in ${Math.ceil((record.retireAt - now) / 1000)} s`;
   if (record.waitingFor !== null) return `#${record.number} ${record.state}: ${record.waitingFor}`;
   if (record.lastError !== null && record.state !== 'done')
     return `#${record.number} ${record.state}: ${record.lastError}`;
-  if (record.state === 'retiring' && record.retireAt !== null && record.retireAt > now && record.doing === null)
-    return `#${record.number} retiring: old password ends in ${Math.ceil((record.retireAt - now) / 1000)} s`;
   return `#${record.number} ${record.state}${record.doing === null ? '' : `, doing ${record.doing.step}`}`;
 }
