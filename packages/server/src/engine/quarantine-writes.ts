@@ -8,12 +8,14 @@ import { planned } from './plan-next.ts';
 import { promotion } from './promotion.ts';
 import { ENGINE } from './rotation-audit.ts';
 import { ENDED, ended } from './rotation-change.ts';
+import type { RotationAlerts } from './rotation-journal.ts';
 import { addVersion, findLabelled, findVersion, promote } from './versions.ts';
 
 export interface QuarantineWritesParts {
   readonly store: Store;
   readonly clock: Pick<Clock, 'now'>;
   readonly audit: AuditLog;
+  readonly alerts: Pick<RotationAlerts, 'writesFor'>;
   /** The claim under which the quarantine works; of several servers one does. */
   readonly claim: () => Claim;
 }
@@ -55,11 +57,12 @@ export class QuarantineWrites {
       const now = this.#parts.clock.now();
       const atWork = await this.#atWork(secret);
       const own = atWork.find(({ record }) => isPromotable(record, secret, versionId));
-      if (own !== undefined) return promotedWith(own, secret, now);
+      if (own !== undefined) return this.#promotedWith(own, secret, now);
       const stale = atWork.filter(({ record }) => record.versionId !== versionId);
       const moved = promote(secret, versionId, now);
       const rotation = afterMove(moved, stale, now);
-      return { secret: { ...moved, rotation }, writes: stale.map((entry) => abandoned(entry, now)) };
+      const writes = await Promise.all(stale.map((entry) => this.#rotation(entry, abandoned(entry.record, now))));
+      return { secret: { ...moved, rotation }, writes: writes.flat() };
     });
   }
 
@@ -150,6 +153,19 @@ export class QuarantineWrites {
     return found.filter((entry) => entry !== null).filter(({ record }) => !ENDED.has(record.state));
   }
 
+  async #promotedWith(entry: Entry<RotationRecord>, secret: SecretRecord, now: number): Promise<SecretChange> {
+    const joint = promotion(entry.record, secret, now);
+    return { secret: joint.secret, writes: [...(await this.#rotation(entry, joint.record)), ...(joint.writes ?? [])] };
+  }
+
+  async #rotation(
+    { id, revision, record }: Entry<RotationRecord>,
+    after: RotationRecord,
+  ): Promise<readonly StoreWrite[]> {
+    const alerts = await this.#parts.alerts.writesFor(record, after);
+    return [{ collection: 'rotation', id, record: after, expect: revision }, ...alerts];
+  }
+
   async #commit(writes: readonly StoreWrite[]): Promise<void> {
     await this.#parts.store.commit(writes, { fences: [this.#parts.claim()] });
   }
@@ -181,19 +197,8 @@ function isPromotable(record: RotationRecord, secret: SecretRecord, versionId: s
   return record.versionId === versionId && record.promotedAt === null && sawCurrent;
 }
 
-function promotedWith(
-  { id, revision, record }: Entry<RotationRecord>,
-  secret: SecretRecord,
-  now: number,
-): SecretChange {
-  const joint = promotion(record, secret, now);
-  const write: StoreWrite = { collection: 'rotation', id, record: joint.record, expect: revision };
-  return { secret: joint.secret, writes: [write, ...(joint.writes ?? [])] };
-}
-
-function abandoned({ id, revision, record }: Entry<RotationRecord>, now: number): StoreWrite {
-  const why = 'It was at work when the backup was made; a later value is in use.';
-  return { collection: 'rotation', id, record: ended(record, 'abandoned', now, why), expect: revision };
+function abandoned(record: RotationRecord, now: number): RotationRecord {
+  return ended(record, 'abandoned', now, 'It was at work when the backup was made; a later value is in use.');
 }
 
 function afterMove(

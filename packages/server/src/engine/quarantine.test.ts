@@ -87,6 +87,7 @@ async function openRestored(
       findFunction: functions(restored.access, { bytes: (length) => new Uint8Array(length).fill(7), below: () => 0 }),
       clock,
       audit: { append: async (entry) => void audited.push(entry) },
+      alerts: house.alerts,
       log: silentLogger,
       holder: 'server-1',
     });
@@ -391,6 +392,15 @@ describe('a restored store', () => {
     const actions = audited.map(({ action }) => action);
     assert.deepEqual(actions, ['rekey:EscrowReplayed', 'rekey:QuarantinePromoted', 'rekey:QuarantineEnded']);
     assert.equal(JSON.stringify(audited).includes('password'), false);
+  });
+
+  it('tells people that nothing rotates, until it is let out', async () => {
+    const { open, house } = await openRestored(async ({ backup }) => backup());
+    const quarantine = open();
+    await quarantine.look();
+    assert.match(house.alerts.raised.get('quarantine') ?? '', /^Restored from rekey\.backup .*; nothing rotates\./);
+    await quarantine.end({ despiteFindings: false });
+    assert.equal(house.alerts.raised.has('quarantine'), false);
   });
 
   it('that is not in quarantine is left alone', async () => {

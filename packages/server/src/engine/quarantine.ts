@@ -20,6 +20,7 @@ import {
 } from './quarantine-report.ts';
 import { QuarantineWrites } from './quarantine-writes.ts';
 import { ENGINE } from './rotation-audit.ts';
+import type { RotationAlerts } from './rotation-journal.ts';
 import { TargetProofs } from './target-proof.ts';
 
 export interface QuarantineParts {
@@ -28,6 +29,7 @@ export interface QuarantineParts {
   readonly findFunction: FindRotationFunction;
   readonly clock: Clock;
   readonly audit: AuditLog;
+  readonly alerts: RotationAlerts;
   readonly log: Logger;
   /** Id of this server: of several on one store, one looks. */
   readonly holder: string;
@@ -90,6 +92,7 @@ export class Quarantine {
       );
       await this.#repairAgain();
       this.#looked ||= !this.#stopped.signal.aborted;
+      await this.#tell();
     } finally {
       if (this.#claim !== null) await store.release(this.#claim);
       this.#claim = null;
@@ -114,6 +117,7 @@ export class Quarantine {
     await this.#audit('rekey:QuarantineEnded', `${hindering.length} findings were left`);
     await this.#parts.store.commit([{ collection: 'setting', id: SETTING, record: null }]);
     this.#stopped.abort();
+    await this.#parts.alerts.resolve(SETTING);
   }
 
   #refuseEnd(hindering: readonly QuarantineRow[]): void {
@@ -128,6 +132,12 @@ export class Quarantine {
       `The quarantine is not ended: ${hindering.length} findings need a person, the first of them ${first.name}: ${first.sentence}`,
       { reason: 'quarantine-findings' },
     );
+  }
+
+  /** A store that rotates nothing is silent; people are told so. */
+  async #tell(): Promise<void> {
+    const { quarantine } = await this.report();
+    if (quarantine !== null) await this.#parts.alerts.raise(SETTING, { secretId: null, text: quarantine });
   }
 
   async #goOn(): Promise<void> {
