@@ -8,6 +8,17 @@ export * from './random.ts';
 export * from './redact.ts';
 export * from './rotation.ts';
 export * from './rotation-function.ts';
+export {
+  checkOverlap,
+  checkRule,
+  DEFAULT_RULE,
+  LONGEST_INTERVAL,
+  type RotationRules,
+  ruleFrom,
+  SHORTEST_AWS_INTERVAL,
+  SHORTEST_INTERVAL,
+  shortestInterval,
+} from './rotation-rule.ts';
 export * from './rotator.ts';
 export * from './schedule.ts';
 export * from './secret.ts';

@@ -4,16 +4,8 @@ import fc from 'fast-check';
 import { matchesHour, parseCron } from './cron.ts';
 import { RekeyError } from './errors.ts';
 import type { RotationRule } from './rotation.ts';
-import {
-  automaticallyAfterDays,
-  checkOverlap,
-  checkRule,
-  nextWindow,
-  type RotationWindow,
-  ruleFrom,
-  shortestInterval,
-  spread,
-} from './schedule.ts';
+import { checkOverlap, checkRule, ruleFrom, shortestInterval } from './rotation-rule.ts';
+import { automaticallyAfterDays, nextWindow, type RotationWindow, spread } from './schedule.ts';
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
