@@ -230,6 +230,8 @@ class World {
     const current = await house.textOf(CURRENT);
     assert.ok(current !== null, `there is a current value ${when}`);
     this.everCurrent.add(current);
+    const atWork = (await this.records()).filter(({ startedAt, endedAt }) => startedAt !== null && endedAt === null);
+    assert.ok(atWork.length <= 1, `rotations do not overlap ${when}`);
     assert.equal(house.target.early, 0, `the target heard of a value that was not durable ${when}`);
     if (await house.accepts(CURRENT)) return;
     const open = (await this.records()).some((record) => inSwitchWindow(record));

@@ -310,3 +310,44 @@ export class House<T extends HouseTarget> {
 export function credential(username: string, password: string): string {
   return JSON.stringify({ engine: 'fake', host: 'db', username, password, masterarn: 'admin' });
 }
+
+/** A house with one server and its clock, and the words tests use of it. */
+export interface Bench<T extends HouseTarget> extends Pick<Engine, 'rotations' | 'worker'> {
+  readonly house: House<T>;
+  readonly target: T;
+  readonly engine: Engine;
+  readonly clock: FakeClock;
+  /** Asks for a rotation of the secret. */
+  begin(versionId?: string | null): Promise<RotationRecord>;
+  /** The newest rotation's record. */
+  latest(): Promise<RotationRecord>;
+  /** Lets time pass in steps (default one minute), with a pass of the worker after each. */
+  pass(milliseconds: number, step?: number): Promise<void>;
+}
+
+export async function openBench<T extends HouseTarget>(
+  options: HouseOptions<T>,
+  server: Omit<Partial<EngineOptions>, 'store' | 'escrow' | 'clock'> = {},
+): Promise<Bench<T>> {
+  const house = await House.open(options);
+  const clock = new FakeClock();
+  const engine = await house.server({ ...server, clock });
+  const { rotations, worker } = engine;
+  const { secretId, target } = house;
+  return {
+    house,
+    target,
+    engine,
+    clock,
+    rotations,
+    worker,
+    begin: (versionId = null) => rotations.begin(secretId, { versionId, cause: 'manual', askedBy: 'test' }),
+    latest: async () => (await rotations.history(secretId, 1))[0]!,
+    pass: async (milliseconds, step = 60_000) => {
+      for (let passed = 0; passed < milliseconds; passed += step) {
+        await clock.advance(Math.min(step, milliseconds - passed));
+        await worker.tick();
+      }
+    },
+  };
+}

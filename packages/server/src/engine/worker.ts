@@ -26,17 +26,21 @@ export interface WorkerSettings {
   readonly stepTimeout: number;
   /** The longest pause between two looks at what is due. Milliseconds. */
   readonly pollInterval: number;
+  /** How long a worker that is told to stop waits for steps under way. Milliseconds. */
+  readonly drainPatience: number;
   readonly caps: Caps;
 }
 
 /**
  * Claims of eight seconds: another server takes over within ten, while a busy process still renews in time. A step may
- * take a minute (a lock at the target, a slow login); one at a target without a fence must end within the claim.
+ * take a minute (a lock at the target, a slow login); one at a target without a fence must end within the claim. A
+ * server that is stopped waits less than service managers do before they kill it (systemd 90 s, Kubernetes 30 s).
  */
 export const DEFAULT_WORKER_SETTINGS: Omit<WorkerSettings, 'holder'> = {
   claimDuration: 8_000,
   stepTimeout: 60_000,
   pollInterval: 500,
+  drainPatience: 20_000,
   caps: DEFAULT_CAPS,
 };
 
@@ -68,6 +72,8 @@ export class Worker {
   #place: { readonly value: string; readonly id: string } | null = null;
   #comeBackAt = Number.POSITIVE_INFINITY;
   #stopped = true;
+  /** Aborts when a worker that stops has lost its patience with what is under way. */
+  #letGo = new AbortController();
   #nap = new AbortController();
   #loop: Promise<void> = Promise.resolve();
 
@@ -87,12 +93,20 @@ export class Worker {
     this.#loop = this.#goOn();
   }
 
-  /** Begins nothing more and waits until each rotation at work is at a point where nothing is left in between. */
+  /**
+   * Begins nothing more and waits until each rotation at work is at a point where nothing is left in between. A step
+   * that takes longer than the patience is let go of; its outcome is in doubt and looked into after the next start.
+   */
   async stop(): Promise<void> {
+    const { clock, settings } = this.#parts;
     this.#stopped = true;
     this.wake();
     await this.#loop;
+    const drained = new AbortController();
+    void clock.sleep(settings.drainPatience, drained.signal).then(() => drained.signal.aborted || this.#letGo.abort());
     await this.#settled();
+    drained.abort();
+    this.#letGo = new AbortController();
   }
 
   /** Something may be due now: look at once. */
@@ -111,7 +125,7 @@ export class Worker {
     const { clock, settings } = this.#parts;
     while (!this.#stopped) {
       this.#nap = new AbortController();
-      this.#comeBackAt = Number.POSITIVE_INFINITY;
+      if (this.#comeBackAt <= clock.now()) this.#comeBackAt = Number.POSITIVE_INFINITY;
       await this.#pass(() => this.#stopped);
       const pause = Math.min(settings.pollInterval, Math.max(0, this.#comeBackAt - clock.now()));
       if (!this.#stopped) await clock.sleep(pause, this.#nap.signal);
@@ -121,8 +135,8 @@ export class Worker {
   /** A pass never throws: what fails is told, and tried again in the next one. */
   async #pass(letGo: () => boolean): Promise<void> {
     await this.#guarded('looking at what is due', async () => {
-      await this.#runJobs();
       if (await isQuarantined(this.#parts.store)) return;
+      await this.#runJobs();
       await this.#beginDue();
       await this.#overdue.look();
       await this.#startRuns(letGo);
@@ -193,7 +207,8 @@ export class Worker {
     if (claim === null) return;
     const lost = new AbortController();
     const finished = new AbortController();
-    const held: HeldSecret = { secretId, claim, record: null, trouble: null, signal: lost.signal };
+    const signal = AbortSignal.any([lost.signal, this.#letGo.signal]);
+    const held: HeldSecret = { secretId, claim, record: null, trouble: null, signal };
     this.#parts.held.add(held);
     const renewing = this.#keepClaim(held, lost, finished.signal);
     try {
