@@ -9,10 +9,10 @@ export const benchmark: Benchmark = {
   async run() {
     const secret = await RotatingSecret.open({
       secretId: 'bench',
-      client: { getSecretValue: async () => ({ versionId: 'one', text: '{"password":"x"}' }) } as never,
+      client: { getSecretValue: async () => ({ VersionId: 'one', SecretString: '{"password":"x"}' }) },
     });
     const rounds: number[] = [];
-    for (let round = 0; round < 7; round++) {
+    for (let turn = 0; turn < 7; turn++) {
       const begun = process.hrtime.bigint();
       for (let read = 0; read < READS; read++) secret.get();
       rounds.push(Number(process.hrtime.bigint() - begun) / READS);
