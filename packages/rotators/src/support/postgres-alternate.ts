@@ -1,9 +1,10 @@
+import type { Membership } from './postgres-dependents.ts';
 import { quoteIdentifier, quoteLiteral } from './postgres-names.ts';
 import type { RoleFacts, RoleSetting } from './postgres-roles.ts';
 import { resetStatement, setStatement, settingChanges, settingsForAlternate } from './postgres-settings.ts';
 
 /** Since 16 a membership says for itself whether it inherits and whether it may be switched to. */
-const MEMBERSHIP_OPTIONS_SINCE = 160_000;
+export const MEMBERSHIP_OPTIONS_SINCE = 16;
 
 /** One statement that makes the alternate role more like the original, and what to say of it. */
 export interface UpkeepStep {
@@ -12,12 +13,6 @@ export interface UpkeepStep {
   readonly difference: string;
   /** Without it the alternate does not stand in for the original at all: its failure fails the step. */
   readonly essential: boolean;
-}
-
-/** How the alternate is a member of the original. */
-export interface Membership {
-  readonly inherits: boolean;
-  readonly maySwitch: boolean;
 }
 
 export interface UpkeepFacts {

@@ -125,7 +125,7 @@ export function checkMayChange(role: RoleFacts, asker: AskerFacts): void {
 }
 
 export function needsSuperuser(role: RoleFacts, version: number): boolean {
-  return role.superuser || (role.replication && version < 160_000);
+  return role.superuser || (role.replication && version < 16);
 }
 
 /** A role that no password lets in: said before anything is written, with the statement that mends it. */

@@ -2,13 +2,7 @@ import { type Finding, RotatorError, type StepResult, type TestRequest } from '@
 import { type UpkeepStep, upkeep } from './postgres-alternate.ts';
 import { asAdmin, type Change, changeOf, whyNoPasswordHelps } from './postgres-change.ts';
 import { type Login, type Session, withSession } from './postgres-connection.ts';
-import {
-  type Dependents,
-  readDependents,
-  readMembership,
-  readNamedGrants,
-  readNamedMemberships,
-} from './postgres-dependents.ts';
+import { type Dependents, readDependents, readMemberships, readNamedGrants } from './postgres-dependents.ts';
 import { LoginFailure, loginError } from './postgres-failure.ts';
 import { quoteIdentifier } from './postgres-names.ts';
 import { reassignOwned } from './postgres-ownership.ts';
@@ -55,23 +49,18 @@ async function checkIdentity(session: Session, username: string, where: string) 
 }
 
 async function compare(session: Session, change: Change, name: string, actsAs: string): Promise<Looked> {
-  const roles = await readRoles(session, [change.original, name]);
+  const { roles } = await readRoles(session, [change.original, name]);
   const original = roles.get(change.original);
   const alternate = roles.get(name);
   if (original === undefined || alternate === undefined) return { actsAs, findings: [], dependents: null };
   checkActingRole(change, original, actsAs);
-  const { server_version_num: version } = (
-    await session.query<{ server_version_num: string }>('show server_version_num')
-  )[0]!;
-  const membership = await readMembership(session, alternate.id, original.id);
+  const memberships = await readMemberships(session, alternate.id, original);
   const dependents = await readDependents(session, alternate.id);
-  const steps = upkeep({ version: Number(version), original, alternate, membership });
+  const steps = upkeep({ version: session.version, original, alternate, membership: memberships.inOriginal });
   const essential = steps.find((step) => step.essential);
   if (essential !== undefined) throw notStandingIn(essential);
-  const named = [
-    ...(dependents.granted === 0 ? [] : await readNamedGrants(session, Number(version), alternate.id, original)),
-    ...(await readNamedMemberships(session, alternate.id, original)),
-  ];
+  const granted = dependents.granted === 0 ? [] : await readNamedGrants(session, alternate.id, original);
+  const named = [...granted, ...memberships.named];
   const findings: Finding[] = [
     ...steps.map(({ difference, statement }): Finding => ({ kind: 'reported', text: difference, statement })),
     ...named.map(({ text, statement }): Finding => {
@@ -147,10 +136,10 @@ async function explainRefusal(error: unknown, change: Change): Promise<never> {
   if (!(error instanceof LoginFailure)) throw error;
   const failure = loginError(error, `${change.next.username} at ${change.target}`);
   if (failure.class !== 'refused-login' || change.admin === null) throw failure;
-  const roles = await asAdmin(change.admin, change.context.signal, (session) =>
+  const seen = await asAdmin(change.admin, change.context.signal, (session) =>
     readRoles(session, [change.next.username]),
-  ).catch(() => new Map<string, RoleFacts>());
-  const role = roles.get(change.next.username);
+  ).catch(() => null);
+  const role = seen?.roles.get(change.next.username);
   const mend = role === undefined ? null : whyNoPasswordHelps(role);
   if (mend === null) throw failure;
   throw new RotatorError(

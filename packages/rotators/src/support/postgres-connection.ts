@@ -26,6 +26,8 @@ export interface Login {
 
 /** An open session. */
 export interface Session {
+  /** Major version of the server, as it said at login (a pooler may speak for it). */
+  readonly version: number;
   query<Row extends QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 }
 
@@ -38,11 +40,11 @@ export async function withSession<T>(
   signal: AbortSignal,
   work: (session: Session) => Promise<T>,
 ): Promise<T> {
-  const { client, socket } = await logIn(login, signal);
+  const { client, socket, version } = await logIn(login, signal);
   const cut = () => void socket.destroy();
   signal.addEventListener('abort', cut, { once: true });
   try {
-    return await work({ query: (text, values) => query(client, text, values) });
+    return await work({ version, query: (text, values) => query(client, text, values) });
   } finally {
     signal.removeEventListener('abort', cut);
     await close(client, socket);
@@ -63,8 +65,14 @@ async function query<Row extends QueryResultRow>(
 }
 
 interface Opened {
+  readonly version: number;
   readonly client: Client;
   readonly socket: Socket;
+}
+
+interface ParameterStatus {
+  readonly parameterName: string;
+  readonly parameterValue: string;
 }
 
 async function logIn(login: Login, signal: AbortSignal): Promise<Opened> {
@@ -94,6 +102,7 @@ async function attempt(
     ssl: tls ?? false,
     stream: () => socket,
     query_timeout: ANSWER_WITHIN,
+    enableChannelBinding: tls !== null,
     application_name: 'rekey',
     password: () => {
       if (seen.clearPasswordAsked && tls === null) throw new Error('asked for a clear password without TLS');
@@ -101,13 +110,17 @@ async function attempt(
     },
   });
   const wire = (client as unknown as { readonly connection: EventEmitter }).connection;
+  let version = 0;
+  wire.on('parameterStatus', ({ parameterName, parameterValue }: ParameterStatus) => {
+    if (parameterName === 'server_version') version = Number.parseInt(parameterValue, 10);
+  });
   wire.on('authenticationOk', () => (seen.authenticated = true));
   wire.on('authenticationCleartextPassword', () => (seen.clearPasswordAsked = true));
   client.on('error', () => undefined);
   const deadline = AbortSignal.any([signal, AbortSignal.timeout(LOGIN_WITHIN)]);
   try {
     await untilAborted(client.connect(), deadline, socket);
-    return { client, socket };
+    return { client, socket, version };
   } catch (error) {
     const closed = socket.destroyed || socket.readableEnded;
     socket.destroy();

@@ -14,7 +14,6 @@ interface DependentRow {
   readonly kind: 'a' | 'o';
   /** Null for this database and for what all databases share. */
   readonly database: string | null;
-  readonly object: string | null;
   readonly count: string;
 }
 
@@ -22,37 +21,46 @@ interface DependentRow {
  * Temporary tables die with their session and default privileges have an owner that cannot change: neither counts as
  * owned. Memberships (16 and later) name their grantor here and are looked at elsewhere.
  */
-const READ_DEPENDENTS = `
-with dependent as (
-  select s.deptype as kind, s.classid, s.objid, s.objsubid,
-         case when s.dbid in (0, here.oid) then null else d.datname end as database
-    from pg_catalog.pg_shdepend s
-   cross join (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()) here
-    left join pg_catalog.pg_database d on d.oid = s.dbid
-   where s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass and s.refobjid = $1::pg_catalog.oid
-     and s.deptype in ('a', 'o') and s.classid <> 'pg_catalog.pg_auth_members'::pg_catalog.regclass
-     and not (s.deptype = 'o' and s.classid = 'pg_catalog.pg_default_acl'::pg_catalog.regclass))
-select kind, database, null as object, pg_catalog.count(*)::text as count
-  from dependent where kind = 'a' or database is not null group by kind, database
-union all
-select kind, null, i.type || ' ' || i.identity, '1'
-  from dependent cross join lateral pg_catalog.pg_identify_object(classid, objid, objsubid) i
- where kind = 'o' and database is null
-   and not (classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-            and objid in (select oid from pg_catalog.pg_class where relpersistence = 't'))`;
+const DEPENDENTS = `
+  from pg_catalog.pg_shdepend s
+  left join pg_catalog.pg_database d on d.oid = s.dbid
+  left join pg_catalog.pg_class c on c.oid = s.objid and s.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                                 and d.datname = pg_catalog.current_database()
+ where s.refclassid = 'pg_catalog.pg_authid'::pg_catalog.regclass and s.refobjid = $1::pg_catalog.oid
+   and s.deptype in ('a', 'o') and s.classid <> 'pg_catalog.pg_auth_members'::pg_catalog.regclass
+   and not (s.deptype = 'o' and s.classid = 'pg_catalog.pg_default_acl'::pg_catalog.regclass)
+   and c.relpersistence is distinct from 't'`;
+
+const COUNT_DEPENDENTS = `
+select s.deptype as kind, nullif(d.datname, pg_catalog.current_database()) as database, pg_catalog.count(*)::text as count
+${DEPENDENTS} group by 1, 2`;
+
+const NAME_OWNED = `
+select o.type || ' ' || o.identity as object
+  from (select s.classid, s.objid, s.objsubid ${DEPENDENTS} and s.deptype = 'o'
+           and (d.datname is null or d.datname = pg_catalog.current_database())) owned
+ cross join lateral pg_catalog.pg_identify_object(owned.classid, owned.objid, owned.objsubid) o
+ order by 1`;
 
 export async function readDependents(session: Session, roleId: string): Promise<Dependents> {
-  const rows = await session.query<DependentRow>(READ_DEPENDENTS, [roleId]);
-  const sum = (kind: 'a' | 'o', database: string | null) =>
-    rows
-      .filter((row) => row.kind === kind && row.database === database)
-      .reduce((all, row) => all + Number(row.count), 0);
+  const rows = await session.query<DependentRow>(COUNT_DEPENDENTS, [roleId]);
+  const count = (kind: 'a' | 'o', database: string | null) =>
+    Number(rows.find((row) => row.kind === kind && row.database === database)?.count ?? 0);
   const databases = [...new Set(rows.map((row) => row.database).filter((database) => database !== null))];
   return {
-    owned: rows.flatMap((row) => (row.object === null ? [] : [row.object])),
-    granted: sum('a', null),
-    elsewhere: databases.map((database) => ({ database, owned: sum('o', database), granted: sum('a', database) })),
+    owned: count('o', null) === 0 ? [] : await nameOwned(session, roleId),
+    granted: count('a', null),
+    elsewhere: databases.map((database) => ({
+      database,
+      owned: count('o', database),
+      granted: count('a', database),
+    })),
   };
+}
+
+async function nameOwned(session: Session, roleId: string): Promise<readonly string[]> {
+  const rows = await session.query<{ object: string }>(NAME_OWNED, [roleId]);
+  return rows.map(({ object }) => object);
 }
 
 /** A privilege or membership that somebody gave to the alternate role by name and the original has not. */
@@ -89,7 +97,7 @@ const PARAMETER_ACL = "select 'PARAMETER', 'pg_parameter_acl'::regclass, oid, nu
 
 /** Needs the session's search_path to be pg_catalog. */
 function readGrants(version: number): string {
-  const sources = version >= 150_000 ? [...ACL_SOURCES, PARAMETER_ACL] : ACL_SOURCES;
+  const sources = version >= 15 ? [...ACL_SOURCES, PARAMETER_ACL] : ACL_SOURCES;
   return `
 with dependent as (
   select classid, objid from pg_shdepend
@@ -109,11 +117,10 @@ select g.privilege_type as privilege, g.is_grantable as grantable, named.attribu
 /** Grants on objects of this database, and on what all databases share, that the original role lacks. */
 export async function readNamedGrants(
   session: Session,
-  version: number,
   alternateId: string,
   original: { readonly id: string; readonly name: string },
 ): Promise<readonly NamedGrant[]> {
-  const rows = await session.query<GrantRow>(readGrants(version), [alternateId, original.id]);
+  const rows = await session.query<GrantRow>(readGrants(session.version), [alternateId, original.id]);
   return rows.map(({ privilege, grantable, object, column }) => {
     const what = column === null ? privilege : `${privilege} (${quoteIdentifier(column)})`;
     return {
@@ -124,31 +131,54 @@ export async function readNamedGrants(
 }
 
 interface MembershipRow {
+  readonly member: string;
   readonly role: string;
   readonly admin: boolean;
+  /** Null before 16, when memberships had no options of their own. */
   readonly inherits: boolean | null;
   readonly may_switch: boolean | null;
 }
 
-const READ_NAMED_MEMBERSHIPS = `
-select r.rolname as role, m.admin_option as admin,
+const READ_MEMBERSHIPS = `
+select m.member::pg_catalog.text as member, r.rolname as role, m.admin_option as admin,
        (pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean as inherits,
        (pg_catalog.to_jsonb(m) ->> 'set_option')::boolean as may_switch
   from pg_catalog.pg_auth_members m join pg_catalog.pg_roles r on r.oid = m.roleid
- where m.member = $1::pg_catalog.oid and m.roleid <> $2::pg_catalog.oid
-   and not exists (select from pg_catalog.pg_auth_members o where o.member = $2::pg_catalog.oid and o.roleid = m.roleid)`;
+ where m.member in ($1::pg_catalog.oid, $2::pg_catalog.oid)`;
 
-/** Memberships of the alternate, other than in the original, that the original lacks. */
-export async function readNamedMemberships(
+/** How the alternate is a member of the original. */
+export interface Membership {
+  readonly inherits: boolean;
+  readonly maySwitch: boolean;
+}
+
+export interface Memberships {
+  readonly inOriginal: Membership;
+  /** Memberships of the alternate in other roles that the original lacks. */
+  readonly named: readonly NamedGrant[];
+}
+
+/** Memberships of both roles; before 16 every membership inherits and may be switched to. */
+export async function readMemberships(
   session: Session,
   alternateId: string,
   original: { readonly id: string; readonly name: string },
-): Promise<readonly NamedGrant[]> {
-  const rows = await session.query<MembershipRow>(READ_NAMED_MEMBERSHIPS, [alternateId, original.id]);
-  return rows.map((row) => ({
-    text: `membership in ${row.role}`,
-    statement: `GRANT ${quoteIdentifier(row.role)} TO ${quoteIdentifier(original.name)}${membershipOptions(row)}`,
-  }));
+): Promise<Memberships> {
+  const rows = await session.query<MembershipRow>(READ_MEMBERSHIPS, [alternateId, original.id]);
+  const ofAlternate = rows.filter(({ member }) => member === alternateId);
+  const inOriginal = ofAlternate.filter(({ role }) => role === original.name);
+  const shared = new Set(rows.filter(({ member }) => member === original.id).map(({ role }) => role));
+  const lent = ofAlternate.filter(({ role }) => role !== original.name && !shared.has(role));
+  return {
+    inOriginal: {
+      inherits: inOriginal.some(({ inherits }) => inherits ?? true),
+      maySwitch: inOriginal.some(({ may_switch }) => may_switch ?? true),
+    },
+    named: lent.map((row) => ({
+      text: `membership in ${row.role}`,
+      statement: `GRANT ${quoteIdentifier(row.role)} TO ${quoteIdentifier(original.name)}${membershipOptions(row)}`,
+    })),
+  };
 }
 
 function membershipOptions({ admin, inherits, may_switch }: MembershipRow): string {
@@ -158,18 +188,4 @@ function membershipOptions({ admin, inherits, may_switch }: MembershipRow): stri
 
 function word(value: boolean): string {
   return value ? 'TRUE' : 'FALSE';
-}
-
-const READ_MEMBERSHIP = `
-select coalesce(pg_catalog.bool_or(coalesce((pg_catalog.to_jsonb(m) ->> 'inherit_option')::boolean, true)), false) as inherits,
-       coalesce(pg_catalog.bool_or(coalesce((pg_catalog.to_jsonb(m) ->> 'set_option')::boolean, true)), false) as "maySwitch"
-  from pg_catalog.pg_auth_members m where m.member = $1::pg_catalog.oid and m.roleid = $2::pg_catalog.oid`;
-
-/** How the alternate is a member of the original; before 16 every membership inherits and may be switched to. */
-export async function readMembership(session: Session, alternateId: string, originalId: string) {
-  const [row] = await session.query<{ inherits: boolean; maySwitch: boolean }>(READ_MEMBERSHIP, [
-    alternateId,
-    originalId,
-  ]);
-  return row ?? { inherits: false, maySwitch: false };
 }

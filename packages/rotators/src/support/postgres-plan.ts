@@ -10,9 +10,10 @@ import {
 } from './postgres-change.ts';
 import { type Session, withSession } from './postgres-connection.ts';
 import { originalOf, type PostgresCredential, postgresCredential } from './postgres-credential.ts';
-import { readMembership } from './postgres-dependents.ts';
+import { readMemberships } from './postgres-dependents.ts';
+import { loginOutcome } from './postgres-login.ts';
 import { alternateNameOf, quoteIdentifier } from './postgres-names.ts';
-import { type AskerFacts, type RoleFacts, readAsker, readRoles } from './postgres-roles.ts';
+import { type AskerFacts, type RoleFacts, readRoles } from './postgres-roles.ts';
 import { readingTransaction } from './postgres-transaction.ts';
 
 /**
@@ -27,7 +28,14 @@ export async function planRotation({ context, current }: PlanRequest): Promise<R
   const now = postgresCredential(current);
   const admin = adminOf(context, now);
   const look = (session: Session) => readingTransaction(session, () => planned(session, context, now, admin !== null));
-  return admin === null ? withSession(now, context.signal, look) : asAdmin(admin, context.signal, look);
+  if (admin === null) return withSession(now, context.signal, look);
+  const plan = await asAdmin(admin, context.signal, look);
+  const { outcome, reason } = await loginOutcome(now, context.signal);
+  if (outcome === 'accepted') return plan;
+  return {
+    ...plan,
+    warnings: [`The current credential of ${now.username} does not log in: ${reason}`, ...plan.warnings],
+  };
 }
 
 interface Sight {
@@ -61,13 +69,15 @@ async function look(session: Session, context: RotationContext, now: PostgresCre
   const alternating = context.strategy === 'alternating-users';
   const originalName = alternating ? originalOf(now) : now.username;
   const alternateName = alternating ? alternateNameOf(originalName) : null;
-  const roles = await readRoles(session, alternateName === null ? [originalName] : [originalName, alternateName]);
+  const { roles, asker } = await readRoles(
+    session,
+    alternateName === null ? [originalName] : [originalName, alternateName],
+  );
   const original = roles.get(originalName);
   if (original === undefined)
     throw new RotatorError('refused-login', `There is no role ${originalName}`, {
       nextAction: 'Create the role, or correct the username in the secret.',
     });
-  const asker = await readAsker(session);
   const administered = await readAdministered(session, [...roles.keys()]);
   const alternate = alternateName === null ? null : (roles.get(alternateName) ?? null);
   return { asker, original, alternate, next: successorOf(context, now).username, administered };
@@ -92,7 +102,7 @@ async function alternateStatements(
     const steps = upkeep({ version, original, alternate: fresh, membership: { inherits: false, maySwitch: false } });
     return [createStatement(fresh.name), ...steps.map(({ statement }) => statement)];
   }
-  const membership = await readMembership(session, alternate.id, original.id);
+  const { inOriginal: membership } = await readMemberships(session, alternate.id, original);
   return upkeep({ version, original, alternate, membership }).map(({ statement }) => statement);
 }
 
@@ -102,7 +112,7 @@ function missingGrants({ asker, original, alternate, administered }: Sight): rea
   const admin = quoteIdentifier(asker.name);
   if (needsSuperuser(original, asker.version)) return [`ALTER ROLE ${admin} SUPERUSER;`];
   const needs = asker.createRole ? [] : [`ALTER ROLE ${admin} CREATEROLE;`];
-  if (asker.version < 160_000) return needs;
+  if (asker.version < 16) return needs;
   const changed = alternate === null ? [original.name] : [original.name, alternate.name];
   const lacking = changed.filter((name) => !administered.includes(name));
   return [...needs, ...lacking.map((name) => `GRANT ${quoteIdentifier(name)} TO ${admin} WITH ADMIN OPTION;`)];

@@ -1,12 +1,13 @@
-import { type RevokeRequest, type RevokeResult, RotatorError } from '@rekey/core';
+import { type Finding, type RevokeRequest, type RevokeResult, RotatorError } from '@rekey/core';
 import { newPassword } from './password.ts';
+import { MEMBERSHIP_OPTIONS_SINCE } from './postgres-alternate.ts';
 import { adminOf, asAdmin, authorize, ProofNeeded, writeMark, writePassword } from './postgres-change.ts';
 import { type Session, withSession } from './postgres-connection.ts';
 import { originalOf, type PostgresCredential, postgresCredential, targetOf } from './postgres-credential.ts';
 import { LoginFailure, outcomeOf } from './postgres-failure.ts';
 import { loginOutcome } from './postgres-login.ts';
-import { quoteIdentifier } from './postgres-names.ts';
-import { readAsker, readRoles } from './postgres-roles.ts';
+import { quoteIdentifier, quoteLiteral } from './postgres-names.ts';
+import { readRoles } from './postgres-roles.ts';
 import { fencedTransaction } from './postgres-transaction.ts';
 import { scramVerifier } from './postgres-verifier.ts';
 
@@ -21,7 +22,7 @@ export async function retire(request: RevokeRequest): Promise<RevokeResult> {
   const { context } = request;
   const retired = postgresCredential(request.retired);
   const current = postgresCredential(request.current);
-  if (retired.username === current.username) return { findings: [], endedSessions: 0 };
+  if (retired.username === current.username) return { findings: sessionsLeft(request, retired), endedSessions: 0 };
   const admin = adminOf({ ...context, strategy: 'single-user' }, current);
   if (admin === null) return retireItself(request, retired);
   return asAdmin(admin, context.signal, async (session) => {
@@ -32,13 +33,14 @@ export async function retire(request: RevokeRequest): Promise<RevokeResult> {
 }
 
 /** Where no admin credential is named (any more), the retired role forgets its own password while it still knows it. */
-async function retireItself({ context }: RevokeRequest, retired: PostgresCredential): Promise<RevokeResult> {
+async function retireItself(request: RevokeRequest, retired: PostgresCredential): Promise<RevokeResult> {
+  const { context } = request;
   const verifier = await scramVerifier(newPassword(context.random), context.random);
   try {
     await withSession(retired, context.signal, (session) =>
       fencedTransaction(session, originalOf(retired), async () => {
         await session.query('SET LOCAL ROLE NONE');
-        const role = (await readRoles(session, [retired.username])).get(retired.username);
+        const role = (await readRoles(session, [retired.username])).roles.get(retired.username);
         if (role !== undefined && role.mark !== null) authorize(role, context, true);
         await writePassword(session, retired.username, verifier);
       }),
@@ -46,22 +48,31 @@ async function retireItself({ context }: RevokeRequest, retired: PostgresCredent
   } catch (error) {
     if (!(error instanceof LoginFailure) || outcomeOf(error).outcome !== 'refused') throw error;
   }
-  const left = context.settings.endSessions;
-  const text = `Sessions of ${retired.username} were not ended: that takes an admin credential (masterarn)`;
-  return { findings: left ? [{ kind: 'reported', text, statement: null }] : [], endedSessions: 0 };
+  return { findings: sessionsLeft(request, retired), endedSessions: 0 };
+}
+
+/**
+ * Sessions opened with the old password go on where nobody may end them, or where nothing tells them from those of the
+ * new one: said, with the statement that ends them all.
+ */
+function sessionsLeft({ context }: RevokeRequest, { username }: PostgresCredential): readonly Finding[] {
+  if (!context.settings.endSessions) return [];
+  const text = `Sessions of ${username} opened with the old password were not ended`;
+  const statement = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = ${quoteLiteral(username)};`;
+  return [{ kind: 'reported', text, statement }];
 }
 
 async function scramble(session: Session, { context }: RevokeRequest, retired: PostgresCredential) {
   const write = (proven: boolean) =>
     fencedTransaction(session, originalOf(retired), async () => {
-      const role = (await readRoles(session, [retired.username])).get(retired.username);
+      const { roles, asker } = await readRoles(session, [retired.username]);
+      const role = roles.get(retired.username);
       if (role === undefined) return [];
       const findings = authorize(role, context, proven);
-      const { iterations } = await readAsker(session);
       await writePassword(
         session,
         role.name,
-        await scramVerifier(newPassword(context.random), context.random, iterations),
+        await scramVerifier(newPassword(context.random), context.random, asker.iterations),
       );
       const { secret, fence } = { secret: context.secret.arn, fence: context.fence };
       await writeMark(session, role, { secret, fence, alternateOf: retired.alternateOf });
@@ -91,7 +102,7 @@ async function endSessions(session: Session, role: string): Promise<number> {
          from pg_catalog.pg_roles r where r.rolname = $1`,
       [role],
     );
-    if (allowed?.allowed === false) await session.query(await lendMembership(session, role));
+    if (allowed?.allowed === false) await session.query(lendingStatement(session, role));
     const rows = await session.query<{ ended: boolean }>(
       `select pg_catalog.pg_terminate_backend(a.pid, ${END_WITHIN}) as ended
          from pg_catalog.pg_stat_activity a where a.usename = $1 and a.pid <> pg_catalog.pg_backend_pid()`,
@@ -103,8 +114,7 @@ async function endSessions(session: Session, role: string): Promise<number> {
   }
 }
 
-async function lendMembership(session: Session, role: string): Promise<string> {
-  const { version } = await readAsker(session);
-  const options = version >= 160_000 ? ' WITH INHERIT TRUE' : '';
+function lendingStatement({ version }: Session, role: string): string {
+  const options = version >= MEMBERSHIP_OPTIONS_SINCE ? ' WITH INHERIT TRUE' : '';
   return `GRANT ${quoteIdentifier(role)} TO CURRENT_USER${options}`;
 }

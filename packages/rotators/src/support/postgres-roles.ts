@@ -1,5 +1,6 @@
 import type { Session } from './postgres-connection.ts';
 import { type Mark, markIn } from './postgres-mark.ts';
+import { DEFAULT_ITERATIONS } from './postgres-verifier.ts';
 
 /** One line of pg_db_role_setting; `database` null for all databases. */
 export interface RoleSetting {
@@ -29,6 +30,25 @@ export interface RoleFacts {
   readonly settings: readonly RoleSetting[];
 }
 
+/** Facts of the server and of who asks. */
+export interface AskerFacts {
+  /** The role the session acts as. */
+  readonly name: string;
+  readonly superuser: boolean;
+  readonly createRole: boolean;
+  /** Major version of the server. */
+  readonly version: number;
+  /** Iterations the server itself would use for a SCRAM verifier; it lets itself be asked since 16. */
+  readonly iterations: number;
+}
+
+export interface RolesSeen {
+  /** Those that exist of the names asked for. */
+  readonly roles: ReadonlyMap<string, RoleFacts>;
+  readonly asker: AskerFacts;
+}
+
+/** One row per role and database it has settings for. */
 interface RoleRow {
   readonly id: string;
   readonly name: string;
@@ -43,28 +63,47 @@ interface RoleRow {
   readonly valid_until: string | null;
   readonly expired: boolean;
   readonly comment: string | null;
-  readonly settings: readonly { readonly database: string | null; readonly lines: readonly string[] }[] | null;
+  readonly database: string | null;
+  readonly settings: readonly string[] | null;
+  readonly asks: boolean;
+  readonly iterations: string | null;
 }
 
+/** One plain join: the first query of a fresh session meets empty caches, where every function more costs it dear. */
 const READ_ROLES = `
 select r.oid::text as id, r.rolname as name, r.rolsuper as superuser, r.rolinherit as inherits,
        r.rolcreaterole as create_role, r.rolcreatedb as create_database, r.rolcanlogin as can_log_in,
        r.rolreplication as replication, r.rolbypassrls as bypasses_row_security, r.rolconnlimit as connection_limit,
        r.rolvaliduntil::text as valid_until, coalesce(r.rolvaliduntil <= pg_catalog.now(), false) as expired,
-       pg_catalog.shobj_description(r.oid, 'pg_authid') as comment,
-       (select pg_catalog.json_agg(pg_catalog.json_build_object('database', d.datname, 'lines', s.setconfig))
-          from pg_catalog.pg_db_role_setting s left join pg_catalog.pg_database d on d.oid = s.setdatabase
-         where s.setrole = r.oid) as settings
+       c.description as comment, d.datname as database, s.setconfig as settings, r.rolname = current_user as asks,
+       pg_catalog.current_setting('scram_iterations', true) as iterations
   from pg_catalog.pg_roles r
- where r.rolname = any ($1)`;
+  left join pg_catalog.pg_shdescription c
+         on c.objoid = r.oid and c.classoid = 'pg_catalog.pg_authid'::pg_catalog.regclass
+  left join pg_catalog.pg_db_role_setting s on s.setrole = r.oid
+  left join pg_catalog.pg_database d on d.oid = s.setdatabase
+ where r.rolname = any ($1) or r.rolname = current_user`;
 
-/** The roles of these names that exist, by name. */
-export async function readRoles(session: Session, names: readonly string[]): Promise<ReadonlyMap<string, RoleFacts>> {
+/** The roles of these names, and the one that asks. */
+export async function readRoles(session: Session, names: readonly string[]): Promise<RolesSeen> {
   const rows = await session.query<RoleRow>(READ_ROLES, [names]);
-  return new Map(rows.map((row) => [row.name, factsOf(row)]));
+  const asker = rows.find(({ asks }) => asks);
+  if (asker === undefined) throw new Error('the session acts as a role that pg_roles does not show');
+  const found = names.filter((name) => rows.some((row) => row.name === name));
+  return {
+    roles: new Map(found.map((name) => [name, factsOf(rows.filter((row) => row.name === name))])),
+    asker: {
+      name: asker.name,
+      superuser: asker.superuser,
+      createRole: asker.create_role,
+      version: session.version,
+      iterations: Number(asker.iterations ?? DEFAULT_ITERATIONS),
+    },
+  };
 }
 
-function factsOf(row: RoleRow): RoleFacts {
+function factsOf(rows: readonly RoleRow[]): RoleFacts {
+  const row = rows[0]!;
   return {
     id: row.id,
     name: row.name,
@@ -80,43 +119,11 @@ function factsOf(row: RoleRow): RoleFacts {
     expired: row.expired,
     comment: row.comment,
     mark: markIn(row.comment),
-    settings: (row.settings ?? []).flatMap(({ database, lines }) => lines.map((line) => settingOf(database, line))),
+    settings: rows.flatMap(({ database, settings }) => (settings ?? []).map((line) => settingOf(database, line))),
   };
 }
 
 function settingOf(database: string | null, line: string): RoleSetting {
   const equals = line.indexOf('=');
   return { database, name: line.slice(0, equals), value: line.slice(equals + 1) };
-}
-
-/** Facts of the server and of who asks. */
-export interface AskerFacts {
-  /** `server_version_num`: 150018, 180004. */
-  readonly version: number;
-  /** The role the session acts as. */
-  readonly name: string;
-  readonly superuser: boolean;
-  readonly createRole: boolean;
-  /** Iterations the server itself would use for a SCRAM verifier. */
-  readonly iterations: number;
-}
-
-export async function readAsker(session: Session): Promise<AskerFacts> {
-  const [row] = await session.query<{
-    version: string;
-    name: string;
-    superuser: boolean;
-    create_role: boolean;
-    iterations: string | null;
-  }>(`select pg_catalog.current_setting('server_version_num') as version, r.rolname as name, r.rolsuper as superuser,
-             r.rolcreaterole as create_role, pg_catalog.current_setting('scram_iterations', true) as iterations
-        from pg_catalog.pg_roles r where r.rolname = current_user`);
-  if (row === undefined) throw new Error('the session acts as a role that pg_roles does not show');
-  return {
-    version: Number(row.version),
-    name: row.name,
-    superuser: row.superuser,
-    createRole: row.create_role,
-    iterations: Number(row.iterations ?? 4096),
-  };
 }

@@ -15,11 +15,11 @@ import {
 } from './postgres-change.ts';
 import { type Session, withSession } from './postgres-connection.ts';
 import type { PostgresCredential } from './postgres-credential.ts';
-import { readMembership, readNamedGrants, readNamedMemberships } from './postgres-dependents.ts';
+import { type Memberships, readDependents, readMemberships, readNamedGrants } from './postgres-dependents.ts';
 import { LoginFailure, loginError, outcomeOf } from './postgres-failure.ts';
 import { loginOutcome } from './postgres-login.ts';
 import type { Mark } from './postgres-mark.ts';
-import { type AskerFacts, type RoleFacts, readAsker, readRoles } from './postgres-roles.ts';
+import { type AskerFacts, type RoleFacts, readRoles } from './postgres-roles.ts';
 import { fencedTransaction, tryStatement } from './postgres-transaction.ts';
 import { scramVerifier } from './postgres-verifier.ts';
 
@@ -32,9 +32,8 @@ export async function setPending({ context, current, pending }: SetRequest): Pro
 
 async function changeAsAdmin(change: Change, admin: PostgresCredential): Promise<readonly Finding[]> {
   return asAdmin(admin, change.context.signal, async (session) => {
-    const asker = await readAsker(session);
     const write = (proven: boolean) =>
-      fencedTransaction(session, change.original, () => writeAsAdmin(session, asker, change, proven));
+      fencedTransaction(session, change.original, () => writeAsAdmin(session, change, proven));
     try {
       return await write(false);
     } catch (error) {
@@ -65,10 +64,10 @@ async function provePossession({ context, now, next, target }: Change): Promise<
   );
 }
 
-async function writeAsAdmin(session: Session, asker: AskerFacts, change: Change, proven: boolean) {
+async function writeAsAdmin(session: Session, change: Change, proven: boolean) {
   const { context, next } = change;
   const names = change.alternate === null ? [next.username] : [change.original, change.alternate];
-  const roles = await readRoles(session, names);
+  const { roles, asker } = await readRoles(session, names);
   const original = existing(roles.get(names[0]!), names[0]!);
   checkMayLogIn(original);
   checkMayChange(original, asker);
@@ -118,9 +117,10 @@ async function writeAlternate(
     return findings;
   }
   findings.push(...authorizeAlternate(found, change, proven));
-  const membership = await readMembership(session, found.id, original.id);
-  const repaired = await runSteps(session, upkeep({ version: asker.version, original, alternate: found, membership }));
-  return [...findings, ...repaired, ...(await giveNamedGrants(session, asker.version, found, original))];
+  const memberships = await readMemberships(session, found.id, original);
+  const facts = { version: asker.version, original, alternate: found, membership: memberships.inOriginal };
+  const repaired = await runSteps(session, upkeep(facts));
+  return [...findings, ...repaired, ...(await giveNamedGrants(session, found, original, memberships))];
 }
 
 const NO_MEMBER = { inherits: false, maySwitch: false };
@@ -149,21 +149,25 @@ async function runSteps(session: Session, steps: readonly UpkeepStep[]): Promise
   return findings;
 }
 
-async function giveNamedGrants(session: Session, version: number, alternate: RoleFacts, original: RoleFacts) {
-  const read = async () => [
-    ...(await readNamedGrants(session, version, alternate.id, original)),
-    ...(await readNamedMemberships(session, alternate.id, original)),
-  ];
-  const found = await read();
+async function giveNamedGrants(session: Session, alternate: RoleFacts, original: RoleFacts, seen: Memberships) {
+  const found = [...(await readGrantsIfAny(session, alternate, original)), ...seen.named];
   if (found.length === 0) return [];
   for (const { statement } of found) await tryStatement(session, statement);
-  const left = new Set((await read()).map(({ statement }) => statement));
+  const left = [
+    ...(await readGrantsIfAny(session, alternate, original)),
+    ...(await readMemberships(session, alternate.id, original)).named,
+  ];
   return found
-    .filter(({ statement }) => !left.has(statement))
+    .filter(({ statement }) => !left.some((grant) => grant.statement === statement))
     .map(({ text, statement }): Finding => {
       const given = `${text} had been granted to ${alternate.name} only; ${original.name} has it now, too`;
       return { kind: 'repaired', text: given, statement };
     });
+}
+
+async function readGrantsIfAny(session: Session, alternate: RoleFacts, original: RoleFacts) {
+  const { granted } = await readDependents(session, alternate.id);
+  return granted === 0 ? [] : readNamedGrants(session, alternate.id, original);
 }
 
 function existing(role: RoleFacts | undefined, name: string): RoleFacts {
@@ -196,12 +200,12 @@ async function changeItself(change: Change): Promise<readonly Finding[]> {
 async function writeAsItself(session: Session, change: Change): Promise<void> {
   const { context, next } = change;
   await session.query('SET LOCAL ROLE NONE');
-  const asker = await readAsker(session);
-  const role = existing((await readRoles(session, [next.username])).get(next.username), next.username);
+  const { roles, asker } = await readRoles(session, [next.username]);
+  const role = existing(roles.get(next.username), next.username);
   if (role.mark !== null) authorize(role, context, true);
   await session.query(
     passwordStatement(role.name, await scramVerifier(next.password, context.random, asker.iterations)),
   );
-  const mayComment = asker.superuser || (asker.createRole && asker.version < 160_000);
+  const mayComment = asker.superuser || (asker.createRole && asker.version < 16);
   if (mayComment) await writeMark(session, role, markFor(change, role.name));
 }
