@@ -60,8 +60,10 @@ describe('the next rotation window', () => {
     });
   }
 
-  it('of a native interval opens exactly one interval later', () => {
-    assert.equal(nextWindow({ kind: 'every', every: 3_000 }, 10_000)?.opensAt, 13_000);
+  it('of a native interval opens exactly one interval later, and leaves a rotation time before it is overdue', () => {
+    const window = nextWindow({ kind: 'every', every: 3_000 }, 10_000)!;
+    assert.deepEqual(window, { opensAt: 13_000, closesAt: 15_999, spreadOver: 300 });
+    assert.ok(spread(window, 'any secret') < 13_300);
   });
 
   it('of a secret rotated by hand only never comes', () => {

@@ -11,6 +11,8 @@ export interface RotationWindow {
   readonly opensAt: number;
   /** Its last second (native intervals: its last millisecond); what DescribeSecret reports as NextRotationDate. */
   readonly closesAt: number;
+  /** Milliseconds from its opening over which rotations are spread; left out: a fraction of the window. */
+  readonly spreadOver?: number;
 }
 
 const SECOND = 1_000;
@@ -36,7 +38,7 @@ export function nextWindow(rule: RotationRule, after: number): RotationWindow | 
     case 'manual':
       return null;
     case 'every':
-      return { opensAt: after + rule.every, closesAt: after + rule.every + nativeWindow(rule.every) };
+      return nativeWindow(after + rule.every, rule.every);
     case 'days':
       return dayWindow(floorTo(after, DAY) + rule.days * DAY, rule.duration);
     case 'expression':
@@ -49,12 +51,12 @@ export function nextWindow(rule: RotationRule, after: number): RotationWindow | 
  * over all of them, so that 10,000 secrets on one schedule do not knock at one database in one second.
  *
  * @param key the secret's id
- * @param fraction 0 to 1: the part of the window that is used, from its opening on
+ * @param fraction 0 to 1: the part of the window that is used, from its opening on; native intervals say it themselves
  */
 export function spread(window: RotationWindow, key: string, fraction: number = DEFAULT_SPREAD): number {
-  const length = Math.max(0, window.closesAt - window.opensAt);
+  const length = window.spreadOver ?? (window.closesAt - window.opensAt) * Math.min(1, Math.max(0, fraction));
   const share = createHash('sha256').update(key).digest().readUIntBE(0, 6) / 2 ** 48;
-  return window.opensAt + Math.floor(length * Math.min(1, Math.max(0, fraction)) * share);
+  return window.opensAt + Math.floor(length * share);
 }
 
 /**
@@ -102,9 +104,13 @@ function windowOf(opensAt: number, duration: string): RotationWindow {
   return { opensAt, closesAt: Math.min(opensAt + Number.parseInt(duration, 10) * HOUR, endOfDay) - SECOND };
 }
 
-/** A tenth of the interval, at most an hour: long enough to spread, too short to make ages uneven. */
-function nativeWindow(every: number): number {
-  return Math.min(Math.floor(every / 10), HOUR);
+/** How long a rotation may take before a short interval counts as overdue; more would overlap the next one. */
+const NATIVE_PATIENCE = 30 * SECOND;
+
+/** A tenth of the interval, at most an hour, to spread it: enough for many secrets, too little to make ages uneven. */
+function nativeWindow(opensAt: number, every: number): RotationWindow {
+  const spreadOver = Math.min(Math.floor(every / 10), HOUR);
+  return { opensAt, closesAt: opensAt + Math.max(spreadOver, Math.min(every - 1, NATIVE_PATIENCE)), spreadOver };
 }
 
 function floorTo(time: number, size: number): number {
