@@ -77,6 +77,16 @@ describe('the escrow journal', () => {
     );
   });
 
+  it('lets entries that come while the disk is busy share its next sync', async (t) => {
+    const journal = await openJournal();
+    const probe = await openFile(file('journal'));
+    const syncs = t.mock.method(Object.getPrototypeOf(probe) as FileHandle, 'datasync');
+    await probe.close();
+    await Promise.all(Array.from({ length: 100 }, (_, index) => journal.append(entry(index + 1))));
+    assert.ok(syncs.mock.callCount() <= 2);
+    assert.deepEqual(await versionsOf(journal), versions(1, 100));
+  });
+
   it('is a file of mode 0600 in which no value stands in the clear', async () => {
     const journal = await openJournal();
     await journal.append(entry(1));
