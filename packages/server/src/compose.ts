@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { type Logger, systemClock, systemRandom } from '@rekey/core';
+import { rotationFunctionFrom, rotators } from '@rekey/rotators';
 import { alertSenders } from './alert-senders.ts';
 import { openAudit } from './audit-opening.ts';
 import { Authentication, nobody } from './authentication.ts';
@@ -10,6 +11,7 @@ import type { BoundaryHook } from './engine/boundary.ts';
 import { HeldSecrets } from './engine/held-secrets.ts';
 import { Holders } from './engine/holders.ts';
 import { Outbox } from './engine/outbox.ts';
+import { Quarantine } from './engine/quarantine.ts';
 import { RotationJournal } from './engine/rotation-journal.ts';
 import { Rotations } from './engine/rotations.ts';
 import { EngineSecretAccess } from './engine/secret-access.ts';
@@ -17,11 +19,11 @@ import { DEFAULT_WORKER_SETTINGS, Worker } from './engine/worker.ts';
 import { openFaces } from './faces/index.ts';
 import { listen } from './listen.ts';
 import { ensureRoot, type RootCredentials, rootKeyOf } from './root-credentials.ts';
-import { accessUnder, rotationFunctions } from './rotation-functions.ts';
+import { accessUnder, type MakeRotationFunction, rotationFunctions } from './rotation-functions.ts';
 import { leaveServerNote, removeServerNote } from './running-server.ts';
 import { createService } from './service/service.ts';
 import { openStorage } from './storage-opening.ts';
-import { openUpkeep } from './upkeep-opening.ts';
+import { upkeepOf } from './upkeep.ts';
 
 /** What a server is started with besides its configuration. */
 export interface StartOptions {
@@ -88,17 +90,17 @@ async function start(
   const journal = new RotationJournal(parts);
   const held = new HeldSecrets();
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
-  const findFunction = rotationFunctions(access, random, config);
+  const findFunction = rotationFunctions(makeFunction, access, config);
   const rotations = new Rotations({ ...parts, journal, escrow, random, onBegun: () => worker.wake() });
-  const upkeep = openUpkeep({ store });
+  const quarantine = new Quarantine({ ...parts, escrow, findFunction, holder });
   const service = createService({
     ...parts,
     escrow,
     holders,
     rotations,
     findFunction,
-    findFunctionUnder: (settings) => rotationFunctions(accessUnder(access, settings), random, config),
-    upkeep,
+    findFunctionUnder: (settings) => rotationFunctions(makeFunction, accessUnder(access, settings), config),
+    upkeep: upkeepOf(store, quarantine),
     random,
     region,
     account,
@@ -122,7 +124,8 @@ async function start(
   closers.push(() => listener.stop());
   outbox.start();
   closers.push(() => outbox.stop());
-  await upkeep.begin();
+  quarantine.start();
+  closers.push(() => quarantine.stop());
   worker.start();
   closers.push(() => worker.stop());
   if (config.dataFolder !== null) {
@@ -133,6 +136,11 @@ async function start(
   ready = true;
   return { endpoint: listener.endpoint, region, root, rootMade: made };
 }
+
+const makeFunction: MakeRotationFunction = (rotator, access) =>
+  Object.hasOwn(rotators, rotator)
+    ? rotationFunctionFrom(rotators[rotator]!(), access, { random: systemRandom })
+    : null;
 
 function versionOf(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');

@@ -117,12 +117,24 @@ export async function restoreDataFolder(
   const keyFile = options.keyFile ?? files.keyFile;
   await restoreBackup({ backup: file, dataDir: dataFolder, seal: new LocalKeySeal(keyFile), now: Date.now });
   if (resolve(keyFile) !== files.keyFile) copyKeyFile(keyFile, files.keyFile);
+  await forgetAuditHead(dataFolder);
   const escrow = findEscrow(options, keyFile);
   if (escrow === null) return { dataFolder, escrowFile: null };
   await rm(files.escrowFile, { force: true });
   await copyFile(escrow, files.escrowFile, constants.COPYFILE_EXCL);
   await chmod(files.escrowFile, 0o600);
   return { dataFolder, escrowFile: escrow };
+}
+
+/** The head in the backup is of a chain that stays with the old folder; the new folder begins its own. */
+async function forgetAuditHead(dataFolder: string): Promise<void> {
+  const { keyFile } = dataFiles(dataFolder);
+  const store = await openSqliteStore({ dataDir: dataFolder, seal: new LocalKeySeal(keyFile), create: false });
+  try {
+    await store.commit([{ collection: 'setting', id: AUDIT_HEAD, record: null }]);
+  } finally {
+    await store.close();
+  }
 }
 
 function findEscrow({ escrowFiles }: RestoreOptions, keyFile: string): string | null {

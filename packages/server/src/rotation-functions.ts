@@ -1,5 +1,7 @@
-import type { FindRotationFunction, RandomSource, RotationFunction, RotationSettings, SecretAccess } from '@rekey/core';
-import { rotationFunctionFrom, rotators } from '@rekey/rotators';
+import type { FindRotationFunction, RotationFunction, RotationSettings, SecretAccess } from '@rekey/core';
+
+/** Makes the function of one rotator over some secrets; null if there is no rotator of that name. */
+export type MakeRotationFunction = (rotator: string, access: SecretAccess) => RotationFunction | null;
 
 export interface FunctionPlace {
   readonly region: string;
@@ -10,23 +12,24 @@ export interface FunctionPlace {
 const PREFIX = 'rekey-';
 
 /**
- * The rotation functions of this server: every rotator of `@rekey/rotators` under its bare name `rekey-<rotator>` and
- * as `arn:aws:lambda:<region>:<account>:function:rekey-<rotator>`.
+ * The rotation functions of this server: every rotator under its bare name `rekey-<rotator>` and as
+ * `arn:aws:lambda:<region>:<account>:function:rekey-<rotator>`.
  */
 export function rotationFunctions(
+  make: MakeRotationFunction,
   access: SecretAccess,
-  random: RandomSource,
   place: FunctionPlace,
 ): FindRotationFunction {
-  const made = new Map<string, RotationFunction>();
+  const made = new Map<string, RotationFunction | null>();
   const arnPrefix = `arn:aws:lambda:${place.region}:${place.account}:function:`;
   return (functionArn) => {
     const name = functionArn.startsWith(arnPrefix) ? functionArn.slice(arnPrefix.length) : functionArn;
-    const rotator = name.startsWith(PREFIX) ? name.slice(PREFIX.length) : null;
-    if (rotator === null || !Object.hasOwn(rotators, rotator)) return null;
-    const known = made.get(rotator) ?? rotationFunctionFrom(rotators[rotator]!(), access, { random });
-    made.set(rotator, known);
-    return known;
+    if (!name.startsWith(PREFIX)) return null;
+    const known = made.get(name);
+    if (known !== undefined) return known;
+    const found = make(name.slice(PREFIX.length), access);
+    if (found !== null) made.set(name, found);
+    return found;
   };
 }
 

@@ -1,24 +1,26 @@
+import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ServerConfig } from './config.ts';
 import { dataFiles } from './data-folder.ts';
-import { type EscrowJournal, MemoryEscrowJournal } from './engine/escrow.ts';
+import { type EscrowJournal, type EscrowSource, MemoryEscrowJournal } from './engine/escrow.ts';
 import { FileEscrowJournal } from './engine/escrow-journal.ts';
+import { Keyring } from './seal/keyring.ts';
 import { LocalKeySeal } from './seal/local-key.ts';
 import { openSqliteStore } from './store/data-folder.ts';
-import type { Store } from './store/store.ts';
-import { openMemoryStore } from './store/testing.ts';
+import { MemoryDriver } from './store/memory.ts';
+import { Store } from './store/store.ts';
 
 export interface OpenStorage {
   readonly store: Store;
-  readonly escrow: EscrowJournal;
+  readonly escrow: EscrowJournal & EscrowSource;
   close(): Promise<void>;
 }
 
 /** Store and escrow journal of a data folder, or both in memory (`--dev`). */
 export async function openStorage(config: ServerConfig): Promise<OpenStorage> {
   if (config.dataFolder === null) {
-    const store = await openMemoryStore();
+    const store = new Store({ driver: new MemoryDriver(), keyring: Keyring.create(randomUUID(), Date.now()) });
     return { store, escrow: new MemoryEscrowJournal(), close: () => store.close() };
   }
   const { keyFile, escrowFile } = dataFiles(config.dataFolder);

@@ -1,20 +1,16 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Quarantine } from './engine/quarantine.ts';
 import type { UpkeepParts } from './service/upkeep.ts';
 import type { Store } from './store/store.ts';
 
-export interface UpkeepOpening {
-  readonly store: Store;
-}
-
 /** What the use cases about the server itself stand on. */
-export function openUpkeep({ store }: UpkeepOpening): UpkeepParts & { begin(): Promise<void> } {
+export function upkeepOf(store: Store, quarantine: Quarantine): UpkeepParts {
   return {
     backup: () => backupBytes(store),
-    quarantine: async () => ({ quarantine: null, report: [] }),
-    endQuarantine: async () => {},
-    begin: async () => {},
+    quarantine: () => quarantine.report(),
+    endQuarantine: (wish) => quarantine.end(wish),
   };
 }
 
