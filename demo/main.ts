@@ -52,14 +52,20 @@ function displayFor(options: Options): Display {
   return process.stdout.isTTY ? terminalDisplay(process.stdout) : plainDisplay(process.stdout);
 }
 
+/** One Ctrl-C may arrive twice: from the terminal and, handed on, from npm. */
+const SAME_KEY_PRESS_MS = 1_000;
+
 /**
  * Aborted by the first Ctrl-C, after which everything is closed in order. At the second the process ends at once, and
- * the sandbox's watcher ends and removes what is left. The same when nobody reads our output any more.
+ * the sandbox's watcher ends and removes what is left. Aborted too when nobody reads our output any more.
  */
 function stopSignal(): AbortSignal {
   const stop = new AbortController();
+  let firstAt = Number.NaN;
   const onSignal = () => {
-    if (stop.signal.aborted) process.exit(EXIT.interrupted);
+    if (performance.now() - firstAt > SAME_KEY_PRESS_MS) process.exit(EXIT.interrupted);
+    if (stop.signal.aborted) return;
+    firstAt = performance.now();
     stop.abort();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);

@@ -56,10 +56,17 @@ export function describeSummary(summary: Summary): string {
   return [
     `${count(summary.rotations)} rotations in ${Math.round(summary.seconds)} s by ${summary.strategy}, ${count(summary.unfinishedRotations)} unfinished`,
     `${count(summary.queries)} queries, ${count(summary.failedQueries)} failed`,
-    `a replaced password was accepted for ${seconds(summary.staleCredentialSeconds.max)} at most; ${count(summary.retiredCredentialsAccepted)} of them worked after that`,
-    ...(window === null ? [] : [`switch window: ${seconds(window.p50)} in the middle, ${seconds(window.max)} at most`]),
+    ...(summary.rotations === 0 ? [] : [describeStale(summary)]),
+    ...(window === null || summary.rotations === 0
+      ? []
+      : [`switch window: ${seconds(window.p50)} in the middle, ${seconds(window.max)} at most`]),
     `query latency p50/p99: ${pair(outside)} outside rotations, ${pair(inside)} inside`,
   ].join('\n');
+}
+
+function describeStale(summary: Summary): string {
+  const worked = summary.retiredCredentialsAccepted;
+  return `a replaced password was accepted for ${seconds(summary.staleCredentialSeconds.max)} at most; after that ${worked === 0 ? 'none' : count(worked)} of them worked`;
 }
 
 export function count(value: number): string {
