@@ -26,7 +26,8 @@ function beforePromotion(record: RotationRecord, secret: SecretRecord): Decision
 /** Once the target may hold the value, only a person can say which of the two is wanted. */
 function putByHand(record: RotationRecord, currentVersionId: string | null): Decision {
   const nothingMade = record.state === 'due' && record.doing === null;
-  if (nothingMade || record.cause === 'adopt') return { do: 'rebase', currentVersionId };
+  if (nothingMade) return { do: 'rebase', currentVersionId };
+  if (record.cause === 'adopt') return abandoned('Somebody put another value while the one before was tested.');
   const consequence = inSwitchWindow(record)
     ? 'The target may already take only the value of the pending version'
     : 'The target was not told to refuse anything';

@@ -42,7 +42,7 @@ export async function retire(work: Work, intended: Entry<RotationRecord>): Promi
     ),
   );
   if ('failure' in revoked) return revoked;
-  return prove(at, { revoked: true, report: revoked.answer ?? NOTHING });
+  return prove(at, { revoked: true, report: reportOf(revoked.answer) });
 }
 
 /** True when revoking the version would take away what *current* uses: asked again each time, people put values. */
@@ -112,6 +112,12 @@ function probeOld(work: Work): Promise<Answer<ProbeResult>> {
 function done(record: RotationRecord, now: number, reason: string, report: StepReport = NOTHING): RotationRecord {
   const doing = record.doing === null ? intending(record, 'revoke', now) : record;
   return ended(stepDone(doing, 'done', report, now, reason), 'done', now);
+}
+
+function reportOf(revoked: (StepReport & { readonly endedSessions: number }) | undefined): StepReport {
+  if (revoked === undefined || revoked.endedSessions === 0) return revoked ?? NOTHING;
+  const ended = reported(`Sessions of the old credential ended: ${revoked.endedSessions}.`);
+  return { ...revoked, findings: [...revoked.findings, ended] };
 }
 
 function reported(text: string): Finding {

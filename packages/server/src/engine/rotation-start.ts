@@ -72,34 +72,45 @@ function configured(
   return { ...rotation, functionArn: rotation.functionArn };
 }
 
-/** True where a request must not make a second rotation: the same token again, or one at work and no token named. */
-function joinable(secret: SecretRecord, { versionId }: BeginRequest, { active, queued }: StartFacts) {
-  const known = [active, queued].filter((record) => record !== null);
-  if (versionId !== null) return known.find((record) => record.versionId === versionId) ?? null;
+/** The rotation that a request means: the one it began before, or (no token named) the one that is at work anyway. */
+function joinable(secret: SecretRecord, { versionId, cause }: BeginRequest, { active, queued }: StartFacts) {
+  const isTest = cause === 'adopt';
+  const known = [active, queued].filter((record) => record !== null && (record.cause === 'adopt') === isTest);
   const pending = findLabelled(secret, PENDING)?.id;
-  return known.find((record) => record.versionId === pending && record.promotedAt === null) ?? null;
+  const meant = versionId ?? (isTest ? undefined : pending);
+  return (
+    known.find((record) => record?.versionId === meant && (versionId !== null || record?.promotedAt === null)) ?? null
+  );
 }
 
-function versionFor(secret: SecretRecord, { versionId }: BeginRequest, { freshVersionId }: StartFacts): string {
+/**
+ * The version to make. One that an earlier rotation left pending is taken up again, since its target may know it; one
+ * that is only there to be tested, or is wanted for a test, is in the way.
+ */
+function versionFor(secret: SecretRecord, { versionId, cause }: BeginRequest, facts: StartFacts): string {
   const left = findLabelled(secret, PENDING);
-  const leftover = left !== null && !left.labels.includes(CURRENT) ? left.id : null;
-  if (versionId === null) return leftover ?? freshVersionId;
-  if (leftover !== null && leftover !== versionId)
-    throw new RekeyError(
-      'invalid-state',
-      `A previous rotation of ${secret.name} isn't complete: version ${leftover} is pending.`,
-      { reason: 'previous-rotation-incomplete', facts: { versionId: leftover } },
-    );
-  if (leftover === null && findVersion(secret, versionId) !== null)
+  const leftover = left === null || left.labels.includes(CURRENT) ? null : left.id;
+  const underTest = [facts.active, facts.queued].some(
+    (record) => record?.cause === 'adopt' && record.versionId === leftover,
+  );
+  const takenUp = leftover !== null && cause !== 'adopt' && !underTest && (versionId ?? leftover) === leftover;
+  if (takenUp) return leftover;
+  if (leftover !== null) throw incomplete(secret, leftover);
+  if (versionId !== null && findVersion(secret, versionId) !== null)
     throw new RekeyError(
       'already-exists',
       `Version ${versionId} of ${secret.name} exists already: choose another id.`,
-      {
-        reason: 'version-id-in-use',
-        facts: { versionId, arn: secret.arn },
-      },
+      { reason: 'version-id-in-use', facts: { versionId, arn: secret.arn } },
     );
-  return versionId;
+  return versionId ?? facts.freshVersionId;
+}
+
+function incomplete(secret: SecretRecord, versionId: string): RekeyError {
+  return new RekeyError(
+    'invalid-state',
+    `A previous rotation of ${secret.name} isn't complete: version ${versionId} is pending.`,
+    { reason: 'previous-rotation-incomplete', facts: { versionId } },
+  );
 }
 
 function newRecord(

@@ -160,4 +160,19 @@ describe('a rotation', () => {
       reason('interval-not-longer-than-overlap'),
     );
   });
+
+  test('is not begun in the place of a verification, nor a verification in the place of a rotation', async () => {
+    const { rotations, house, begin, worker, target } = await open();
+    const verification = await rotations.verify(house.secretId, { versionId: null, askedBy: 'test' });
+    await assert.rejects(begin(), reason('previous-rotation-incomplete'));
+    await worker.tick();
+    assert.equal((await rotations.get(verification.id)).state, 'done');
+    target.breaks('set', 'down', 1);
+    await begin();
+    await worker.tick();
+    const value = await house.textOf(PENDING);
+    const refused = rotations.verify(house.secretId, { versionId: null, askedBy: 'test' });
+    await assert.rejects(refused, reason('previous-rotation-incomplete'));
+    assert.equal(await house.textOf(PENDING), value);
+  });
 });

@@ -198,6 +198,7 @@ export class Rotations {
       const known = { active: active?.record ?? null, queued: queued?.record ?? null };
       const start = startRotation(secret.record, request, { ...facts, ...known });
       try {
+        if (start.start === 'joined' && request.cause === 'schedule') await this.#unplan(secret);
         return start.start === 'joined'
           ? await this.#join(start, active)
           : await this.#commitBegin(secret, start, active);
@@ -205,6 +206,12 @@ export class Rotations {
         if (attempt >= ATTEMPTS || !isConflict(error)) throw error;
       }
     }
+  }
+
+  /** What the schedule asks for is under way already: it is planned anew when that is promoted. */
+  async #unplan({ id, record, revision }: Entry<SecretRecord>): Promise<void> {
+    const rotation = record.rotation && unplanned(record.rotation);
+    await this.#parts.store.commit([{ collection: 'secret', id, record: { ...record, rotation }, expect: revision }]);
   }
 
   /** A request repeated after its rotation ended: the version is there, and its rotation is remembered. */

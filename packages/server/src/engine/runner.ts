@@ -125,8 +125,14 @@ export class Runner {
   async #stop(entry: Entry<RotationRecord>, secret: SecretRecord | null, decision: Decision, held: HeldSecret) {
     if (decision.do === 'end')
       return this.#end(entry, secret, endedBy(entry.record, decision, this.#parts.clock.now()), held);
-    const why = decision.do === 'block' ? decision.why : 'The rotation cannot go on.';
-    return this.#parts.journal.write('block', entry, blocked(entry.record, why), held);
+    return this.#block(entry, secret, decision.do === 'block' ? decision.why : 'The rotation cannot go on.', held);
+  }
+
+  /** A verification waits for nobody: it ends, and its version goes. */
+  #block(entry: Entry<RotationRecord>, secret: SecretRecord | null, why: string, held: HeldSecret): Promise<unknown> {
+    const { journal, clock } = this.#parts;
+    if (entry.record.cause !== 'adopt') return journal.write('block', entry, blocked(entry.record, why), held);
+    return this.#end(entry, secret, ended(entry.record, 'rolled-back', clock.now(), why), held);
   }
 
   async #perform(work: Work, decision: Decision, underway: boolean): Promise<unknown> {
@@ -169,7 +175,7 @@ export class Runner {
       case 'end':
         return this.#end(entry, secret, endedBy(entry.record, decision, now), held);
       case 'block':
-        return parts.journal.write('block', entry, blocked(entry.record, decision.why), held);
+        return this.#block(entry, secret, decision.why, held);
       case 'wait':
       case 'stop':
         return undefined;
@@ -291,7 +297,7 @@ export class Runner {
     if (outcome === 'refused') return this.#provenBy(work);
     if (outcome === 'accepted') {
       const why = `The target does not check passwords (${reason}): a random one was accepted, so that no login proves anything. Make it check them, then rotate again.`;
-      return parts.journal.write('block', entry, blocked(entry.record, why), held);
+      return this.#block(entry, secret, why, held);
     }
     return this.#failed(
       work,

@@ -1,4 +1,12 @@
-import { CURRENT, type FindRotationFunction, messageOf, RekeyError, type RotationRecord } from '@rekey/core';
+import {
+  CURRENT,
+  type FindRotationFunction,
+  messageOf,
+  RekeyError,
+  type RotationRecord,
+  type SecretRecord,
+} from '@rekey/core';
+import type { ListedEntry } from '../store/store.ts';
 import { claimKey, type HeldSecret, type HeldSecrets } from './held-secrets.ts';
 import { OverdueWatch, overdueCondition } from './overdue.ts';
 import { Pauses } from './pauses.ts';
@@ -48,8 +56,10 @@ export const DEFAULT_WORKER_SETTINGS: Omit<WorkerSettings, 'holder'> = {
 const FENCELESS_SHARE = 0.75;
 /** Renewals within one claim, so that one that is missed does not cost it. */
 const RENEWALS = 3;
-/** Due secrets begun, and rotations looked at, in one pass. */
+/** Due secrets, and rotations, read at once. */
 const PAGE = 100;
+/** Pages of due secrets begun in one pass: a thousand, then those that are begun get their turn. */
+const PAGES = 10;
 
 export interface WorkerParts extends JournalParts {
   readonly journal: RotationJournal;
@@ -143,11 +153,20 @@ export class Worker {
     });
   }
 
+  /** Page by page, so that secrets whose beginning fails do not keep others from theirs. */
   async #beginDue(): Promise<void> {
     const { store, rotations, clock } = this.#parts;
-    const due = await store.list('secret', { index: 'planned', until: upTo(clock.now()), limit: PAGE });
-    for (const { id, record } of due)
-      await this.#guarded(`beginning the rotation of ${record.name}`, () => rotations.beginDue(id));
+    const until = upTo(clock.now());
+    let after: { readonly value: string; readonly id: string } | null = null;
+    for (let page = 0; page < PAGES; page += 1) {
+      const query = { index: 'planned', until, limit: PAGE, ...(after === null ? {} : { after }) };
+      const due: readonly ListedEntry<SecretRecord>[] = await store.list('secret', query);
+      for (const { id, record } of due)
+        await this.#guarded(`beginning the rotation of ${record.name}`, () => rotations.beginDue(id));
+      const last = due.at(-1);
+      if (last === undefined || due.length < PAGE) return;
+      after = { value: last.indexValue ?? '', id: last.id };
+    }
   }
 
   /** Goes round: rotations that must wait for a place at their target do not keep others from theirs. */
