@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { openFace } from './testing.ts';
+
+describe('GetRandomPassword', () => {
+  test('makes 32 characters of four kinds unless told', async () => {
+    const { call } = await openFace();
+    const { RandomPassword } = await call('GetRandomPassword', {});
+    assert.equal(RandomPassword.length, 32);
+    for (const kind of [/[a-z]/, /[A-Z]/, /[0-9]/, /[!-/:-@[-`{-~]/]) assert.match(RandomPassword, kind);
+  });
+
+  const REFUSED: readonly [object, string, string][] = [
+    [{ PasswordLength: 3 }, 'InvalidParameterException', 'Password length is too short based on the required types.'],
+    [
+      { ExcludeLowercase: true, ExcludeUppercase: true, ExcludeNumbers: true, ExcludePunctuation: true },
+      'InvalidParameterException',
+      'All characters have been excluded from selection.',
+    ],
+    [
+      { ExcludeCharacters: '0123456789' },
+      'InvalidParameterException',
+      'All characters of the desired type have been excluded.',
+    ],
+    [
+      { PasswordLength: 4097 },
+      'ValidationException',
+      "1 validation error detected: Value '4097' at 'passwordLength' failed to satisfy constraint: Member must have value less than or equal to 4096",
+    ],
+  ];
+  for (const [input, type, text] of REFUSED)
+    test(`${JSON.stringify(input)} is refused`, async () => {
+      const { refusal } = await openFace();
+      assert.deepEqual(await refusal('GetRandomPassword', input), { status: 400, type, text });
+    });
+});

@@ -1,0 +1,92 @@
+import type { Caller, FindRotationFunction, RandomSource, RotationSettings, SecretAccess } from '@rekey/core';
+import { silentLogger } from '@rekey/core';
+import type { AuditEntry, AuditLog } from '../audit/entry.ts';
+import { Holders } from '../engine/holders.ts';
+import { type Engine, FakeClock, openEngine, seededRandom } from '../engine/testing.ts';
+import { createService, type Service } from './service.ts';
+
+/** The use cases over a store in memory and a real engine, with clock, randomness and audit under a test's control. */
+export interface TestService {
+  readonly service: Service;
+  readonly engine: Engine;
+  readonly clock: FakeClock;
+  readonly holders: Holders;
+  /** What was audited for requests, oldest first. */
+  readonly audited: AuditEntry[];
+  /** Makes the audit log fail from now on. */
+  breakAudit(): void;
+}
+
+export interface TestServiceOptions {
+  /** Rotation functions over the engine's secrets; none if left out. */
+  readonly functions?: (access: SecretAccess, random: RandomSource) => FindRotationFunction;
+}
+
+let opened = 0;
+
+export async function openService(options: TestServiceOptions = {}): Promise<TestService> {
+  opened += 1;
+  const clock = new FakeClock();
+  const functions = options.functions ?? (() => () => null);
+  let findFunction: FindRotationFunction = () => null;
+  const engine = await openEngine({
+    clock,
+    functions: (access, random) => {
+      findFunction = functions(access, random);
+      return findFunction;
+    },
+  });
+  const { log: audit, audited, breakAudit } = fakeAudit();
+  const holders = new Holders({ store: engine.store, clock, log: silentLogger });
+  const service = createService({
+    store: engine.store,
+    audit,
+    escrow: engine.escrow,
+    holders,
+    rotations: engine.rotations,
+    findFunction,
+    findFunctionUnder: (_: RotationSettings) => findFunction,
+    upkeep: {
+      backup: async () => new Uint8Array(),
+      quarantine: async () => ({ quarantine: null, report: [] }),
+      endQuarantine: async () => {},
+    },
+    clock,
+    random: seededRandom(`service ${opened}`),
+    region: 'us-east-1',
+    account: '000000000000',
+  });
+  return { service, engine, clock, holders, audited, breakAudit };
+}
+
+export const ROOT: Caller = {
+  principal: { kind: 'root', arn: 'arn:aws:iam::000000000000:root', accountId: '000000000000' },
+  accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+  address: '127.0.0.1',
+  secure: false,
+  userAgent: 'test',
+  face: 'test',
+  requestId: 'request-1',
+};
+
+/** Somebody proven, whom nothing allows anything. */
+export const STRANGER: Caller = {
+  ...ROOT,
+  principal: { kind: 'user', arn: 'arn:aws:iam::000000000000:user/stranger', accountId: '000000000000' },
+};
+
+function fakeAudit(): { log: AuditLog; audited: AuditEntry[]; breakAudit(): void } {
+  const audited: AuditEntry[] = [];
+  let broken = false;
+  const append = async (entry: AuditEntry): Promise<void> => {
+    if (broken) throw new Error('disk on fire');
+    audited.push(entry);
+  };
+  return {
+    log: { append },
+    audited,
+    breakAudit: () => {
+      broken = true;
+    },
+  };
+}
