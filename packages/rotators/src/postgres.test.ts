@@ -502,6 +502,20 @@ for (const version of ['embedded', 'debian-15'] as const satisfies readonly Post
       });
     });
 
+    onBench('sessions that outlive a single-user rotation are named when their end was asked for', async (bench) => {
+      const options = { settings: { endSessions: true } };
+      const { pending } = await rotate(bench, 'single-user', 1, bench.credential(), options);
+      const context = bench.context('single-user', 1, options);
+      const { findings } = await rotator.revoke({ context, retired: bench.credential(), current: pending });
+      assert.match(textsOf(findings), /reported: Sessions of app .* were not ended \| SELECT pg_terminate_backend/);
+    });
+
+    onBench('plan warns of a current credential that does not log in', async (bench) => {
+      const current = bench.credential('app', 'wrong-password');
+      const plan = await rotator.plan({ context: bench.context('single-user', 1), current });
+      assert.match(plan.warnings[0] ?? '', /does not log in/);
+    });
+
     onBench('no connection is left open', async (bench) => {
       const first = await rotate(bench, 'alternating-users', 1, bench.credential());
       await rotator.probe({

@@ -144,3 +144,16 @@ export function whyNoPasswordHelps(role: RoleFacts): { readonly why: string; rea
     return { why: `its VALID UNTIL (${role.validUntil}) has passed`, statement: `${alter} VALID UNTIL 'infinity';` };
   return null;
 }
+
+/** The mark that this rotation leaves on a role. */
+export function markFor({ context, alternate, original, next }: Change, role: string): Mark {
+  const isAlternate = role === alternate || (role === next.username && next.alternateOf !== null);
+  return { secret: context.secret.arn, fence: context.fence, alternateOf: isAlternate ? original : null };
+}
+
+export function existing(role: RoleFacts | undefined, name: string): RoleFacts {
+  if (role !== undefined) return role;
+  throw new RotatorError('refused-login', `There is no role ${name}`, {
+    nextAction: 'Create the role, or correct the username in the secret.',
+  });
+}

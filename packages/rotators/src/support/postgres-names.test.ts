@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { createHash, pbkdf2Sync } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { RotatorError, systemRandom } from '@rekey/core';
 import fc from 'fast-check';
@@ -134,7 +133,7 @@ describe('settings of a role', () => {
     fc.assert(
       fc.property(list, list, (wanted, held) => {
         const { set, reset } = settingChanges(wanted, held);
-        const result = new Map(held.map((one) => [key(one), one.value]));
+        const result = new Map<string, string>(held.map((one) => [key(one), one.value]));
         for (const one of reset) result.delete(key(one));
         for (const one of set) result.set(key(one), one.value);
         assert.deepEqual(
@@ -150,17 +149,8 @@ describe('the verifier', () => {
   test('is the one RFC 7677 computes with', async () => {
     const salt = Buffer.from('W22ZaJ0SNY7soEsUEjb6gQ==', 'base64');
     const verifier = await scramVerifier('pencil', { bytes: () => salt, below: () => 0 });
-    assert.equal(verifier.split('$').slice(0, 2).join('$'), 'SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==');
-    assert.equal(
-      verifier.split('$')[2],
-      'WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=',
-    );
-    assert.equal(
-      createHash('sha256')
-        .update(pbkdf2Sync('pencil', salt, 4096, 32, 'sha256'))
-        .digest().length,
-      32,
-    );
+    const keys = 'WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=';
+    assert.equal(verifier, `SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$${keys}`);
   });
 
   test('is not made of characters that SASLprep might change', async () => {
