@@ -2,6 +2,7 @@ import pino from 'pino';
 import { startRekey } from './compose.ts';
 import type { ServerConfig } from './config.ts';
 import { printDevelopmentSettings } from './development-settings.ts';
+import { killSwitch } from './kill-switch.ts';
 import { showRootCredentials } from './root-credentials.ts';
 
 /**
@@ -14,7 +15,12 @@ export async function runServer(config: ServerConfig): Promise<void> {
     pino.destination({ dest: 2, sync: true }),
   );
   const stopAsked = untilSignal();
-  const server = await startRekey(config, { log, environment: process.env });
+  const boundary = killSwitch(process.env);
+  const server = await startRekey(config, {
+    log,
+    environment: process.env,
+    ...(boundary === undefined ? {} : { boundary }),
+  });
   if (config.dataFolder === null) printDevelopmentSettings(server, (text) => process.stdout.write(text));
   else if (server.rootMade) {
     const told = await showRootCredentials(server.root, {

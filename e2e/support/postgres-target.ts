@@ -1,0 +1,80 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import type { RunningPostgres } from '../../scripts/test-services/postgres.ts';
+
+/** A login to PostgreSQL, in the shape that AWS gives database secrets. */
+export interface DatabaseCredential {
+  readonly engine: 'postgres';
+  readonly host: string;
+  readonly port: number;
+  readonly dbname: string;
+  readonly username: string;
+  readonly password: string;
+  readonly ssl: false;
+  readonly masterarn?: string;
+}
+
+const DATABASE = 'shop';
+const ADMIN = 'rekey_admin';
+
+/** Application roles on one real server, and an admin credential that is no superuser but may change them. */
+export class PostgresTarget {
+  readonly server: RunningPostgres;
+  readonly admin: DatabaseCredential;
+  readonly #superuser: pg.Client;
+  #roles = 0;
+
+  private constructor(server: RunningPostgres, superuser: pg.Client, admin: DatabaseCredential) {
+    this.server = server;
+    this.#superuser = superuser;
+    this.admin = admin;
+  }
+
+  static async open(server: RunningPostgres): Promise<PostgresTarget> {
+    const { host, port, superuser } = server;
+    const client = new pg.Client({ host, port, database: 'postgres', ...superuser });
+    await client.connect();
+    const admin = credential(server, ADMIN);
+    await client.query(`CREATE ROLE ${ADMIN} LOGIN CREATEROLE PASSWORD '${admin.password}'`);
+    await client.query(`CREATE DATABASE ${DATABASE}`);
+    return new PostgresTarget(server, client, admin);
+  }
+
+  /** A new application role, which the admin credential may change. */
+  async newRole(prefix = 'app'): Promise<DatabaseCredential> {
+    this.#roles += 1;
+    const made = credential(this.server, `${prefix}_${this.#roles}`);
+    await this.asSuperuser(`CREATE ROLE ${made.username} LOGIN PASSWORD '${made.password}'`);
+    await this.asSuperuser(`GRANT ${made.username} TO ${ADMIN} WITH ADMIN TRUE, INHERIT TRUE, SET TRUE`);
+    return made;
+  }
+
+  async asSuperuser(statement: string): Promise<void> {
+    await this.#superuser.query(statement);
+  }
+
+  async close(): Promise<void> {
+    await this.#superuser.end();
+  }
+}
+
+/** Whether the server lets in who holds the secret's text. Fails when the server could not be asked. */
+export async function logsIn(text: string | null): Promise<boolean> {
+  if (text === null) return false;
+  const { host, port, dbname: database, username: user, password } = JSON.parse(text) as DatabaseCredential;
+  const client = new pg.Client({ host, port, database, user, password, connectionTimeoutMillis: 10_000 });
+  try {
+    await client.connect();
+    return true;
+  } catch (error) {
+    if ((error as { code?: string }).code === '28P01') return false;
+    throw error;
+  } finally {
+    await client.end().catch(() => {});
+  }
+}
+
+function credential(server: RunningPostgres, username: string): DatabaseCredential {
+  const password = randomBytes(24).toString('base64url');
+  return { engine: 'postgres', host: server.host, port: server.port, dbname: DATABASE, username, password, ssl: false };
+}
