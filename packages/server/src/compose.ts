@@ -74,7 +74,7 @@ async function start(
   const holder = randomUUID();
   const { region, account } = config;
 
-  const { store, escrow, close: closeStorage } = await openStorage(config);
+  const { store, escrow, compactEscrow, close: closeStorage } = await openStorage(config);
   closers.push(closeStorage);
   const { root, made } = await ensureRoot(store, environment, random);
   const { audit, close: closeAudit } = await openAudit(config, store, log);
@@ -105,9 +105,10 @@ async function start(
     region,
     account,
   });
+  const jobs = [...service.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder, caps };
-  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, settings, jobs: service.jobs });
+  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, settings, jobs });
 
   let ready = false;
   const authentication = new Authentication({ root: rootKeyOf(root), region, account, now: () => clock.now() });
@@ -136,6 +137,9 @@ async function start(
   ready = true;
   return { endpoint: listener.endpoint, region, root, rootMade: made };
 }
+
+/** How often the escrow journal is looked through for what is past its retention. Milliseconds. */
+const ESCROW_INTERVAL = 86_400_000;
 
 const makeFunction: MakeRotationFunction = (rotator, access) =>
   Object.hasOwn(rotators, rotator)
