@@ -18,17 +18,17 @@ export async function withDeadline<T>(
 ): Promise<T> {
   const over = new AbortController();
   const finished = new AbortController();
-  const letGo = () => over.abort();
+  const letGo = () => over.abort('over');
   signal.addEventListener('abort', letGo, { once: true });
   if (signal.aborted) letGo();
-  void clock.sleep(milliseconds, finished.signal).then(() => finished.signal.aborted || over.abort());
+  void clock.sleep(milliseconds, finished.signal).then(() => finished.signal.aborted || over.abort('over'));
   try {
     return await Promise.race([
       call(over.signal),
       aborted(over.signal, `${what} took longer than ${milliseconds / 1_000} s`),
     ]);
   } finally {
-    finished.abort();
+    finished.abort('finished');
     signal.removeEventListener('abort', letGo);
   }
 }

@@ -43,6 +43,9 @@ const FUNCTION_STEPS: Readonly<Record<'create' | 'set' | 'test' | 'finish', Func
   finish: 'finishSecret',
 };
 
+/** The record as it was just written; null: read it again. */
+type Written = Entry<RotationRecord> | null;
+
 /** Carries rotations on, one durable step at a time: record what is meant, do it, record what came of it. */
 export class Runner {
   readonly #parts: RunnerParts;
@@ -60,8 +63,9 @@ export class Runner {
    * @throws RekeyError for trouble on our side: the record says what is durable, come back later
    */
   async run(held: HeldSecret, rotationId: string, letGo: () => boolean): Promise<number | null> {
+    let latest: Entry<RotationRecord> | null = null;
     for (let moves = 0; moves < MOST_MOVES; moves += 1) {
-      const entry = await this.#read(held, rotationId, moves === 0);
+      const entry: Entry<RotationRecord> | null = latest ?? (await this.#read(held, rotationId, moves === 0));
       if (entry === null) return null;
       const { record } = entry;
       const rotationFunction = this.#findFunction(record.functionArn);
@@ -70,8 +74,13 @@ export class Runner {
       if (decision.do === 'stop') return null;
       if (decision.do === 'wait') return this.#wait(entry, decision, held);
       if (letGo() && !inSwitchWindow(record)) return this.#parts.clock.now();
-      if (secret === null || rotationFunction === null) await this.#stop(entry, secret, decision, held);
-      else await this.#perform({ parts: this.#parts, held, rotationFunction, secret, entry }, decision, moves > 0);
+      if (secret === null || rotationFunction === null) latest = await this.#stop(entry, secret, decision, held);
+      else
+        latest = await this.#perform(
+          { parts: this.#parts, held, rotationFunction, secret, entry },
+          decision,
+          moves > 0,
+        );
     }
     return this.#parts.clock.now();
   }
@@ -122,20 +131,25 @@ export class Runner {
   }
 
   /** What can be done without a function or a secret. */
-  async #stop(entry: Entry<RotationRecord>, secret: SecretRecord | null, decision: Decision, held: HeldSecret) {
+  async #stop(
+    entry: Entry<RotationRecord>,
+    secret: SecretRecord | null,
+    decision: Decision,
+    held: HeldSecret,
+  ): Promise<Written> {
     if (decision.do === 'end')
       return this.#end(entry, secret, endedBy(entry.record, decision, this.#parts.clock.now()), held);
     return this.#block(entry, secret, decision.do === 'block' ? decision.why : 'The rotation cannot go on.', held);
   }
 
   /** A verification waits for nobody: it ends, and its version goes. */
-  #block(entry: Entry<RotationRecord>, secret: SecretRecord | null, why: string, held: HeldSecret): Promise<unknown> {
+  #block(entry: Entry<RotationRecord>, secret: SecretRecord | null, why: string, held: HeldSecret): Promise<Written> {
     const { journal, clock } = this.#parts;
     if (entry.record.cause !== 'adopt') return journal.write('block', entry, blocked(entry.record, why), held);
     return this.#end(entry, secret, ended(entry.record, 'rolled-back', clock.now(), why), held);
   }
 
-  async #perform(work: Work, decision: Decision, underway: boolean): Promise<unknown> {
+  async #perform(work: Work, decision: Decision, underway: boolean): Promise<Written> {
     const { entry, held, parts, secret } = work;
     const now = parts.clock.now();
     switch (decision.do) {
@@ -178,11 +192,11 @@ export class Runner {
         return this.#block(entry, secret, decision.why, held);
       case 'wait':
       case 'stop':
-        return undefined;
+        return null;
     }
   }
 
-  async #step(work: Work, step: RotationStep, underway: boolean): Promise<unknown> {
+  async #step(work: Work, step: RotationStep, underway: boolean): Promise<Written> {
     const { entry, held, parts } = work;
     const alreadyMeant = underway && entry.record.doing?.step === step;
     const intention = intending(entry.record, step, parts.clock.now());
@@ -215,14 +229,14 @@ export class Runner {
   }
 
   /** Whatever the function says of it: the record tells whether labels have moved, as they move together. */
-  async #finished(work: Work, failed: StepFailure | null): Promise<unknown> {
+  async #finished(work: Work, failed: StepFailure | null): Promise<Written> {
     const latest = await this.#parts.store.get('rotation', work.entry.id);
-    if (latest === null || latest.record.promotedAt !== null || isCurrentChanged(work.held.trouble)) return undefined;
+    if (latest === null || latest.record.promotedAt !== null || isCurrentChanged(work.held.trouble)) return latest;
     const said = failed ?? failure('bug', `${work.rotationFunction.name} did not move current to the new version`);
     return this.#failed({ ...work, entry: latest }, 'finish', said);
   }
 
-  async #failed(work: Work, step: RotationStep, failed: StepFailure): Promise<unknown> {
+  async #failed(work: Work, step: RotationStep, failed: StepFailure): Promise<Written> {
     const { entry, held, parts, rotationFunction } = work;
     const now = parts.clock.now();
     if (entry.record.cause === 'adopt') {
@@ -235,7 +249,7 @@ export class Runner {
   }
 
   /** A store restored from a backup numbers from yesterday; the target remembers today's. Under the claim, ours goes above. */
-  #raiseNumber({ entry, held, parts }: Work, failed: StepFailure): Promise<unknown> {
+  #raiseNumber({ entry, held, parts }: Work, failed: StepFailure): Promise<Written> {
     const now = parts.clock.now();
     return parts.journal.writeWithSecret(
       'higher-number',
@@ -249,14 +263,14 @@ export class Runner {
     );
   }
 
-  async #retired(work: Work, retired: Retired, point: 'settlement' | 'revoke-outcome'): Promise<unknown> {
+  async #retired(work: Work, retired: Retired, point: 'settlement' | 'revoke-outcome'): Promise<Written> {
     const { entry, held, parts, secret } = work;
     if ('failure' in retired) return this.#failed(work, 'revoke', retired.failure);
     if (retired.record.state === 'done') return this.#end(entry, secret, retired.record, held);
     return parts.journal.write(point, entry, retired.record, held);
   }
 
-  async #resolve(work: Work, doubt: Doubt): Promise<unknown> {
+  async #resolve(work: Work, doubt: Doubt): Promise<Written> {
     const { entry, held, parts, rotationFunction, secret } = work;
     const probed = await ask(work, 'probe', async (signal) =>
       rotationFunction.probe?.(secret.arn, entry.record.versionId, { signal }),
@@ -271,7 +285,7 @@ export class Runner {
   }
 
   /** A higher number goes with it, so that nobody who was paused can still set the value that is given up. */
-  #discardValue({ entry, held, parts }: Work): Promise<unknown> {
+  #discardValue({ entry, held, parts }: Work): Promise<Written> {
     const now = parts.clock.now();
     const { record } = entry;
     return parts.journal.writeWithSecret(
@@ -289,7 +303,7 @@ export class Runner {
     );
   }
 
-  async #proveTarget(work: Work): Promise<unknown> {
+  async #proveTarget(work: Work): Promise<Written> {
     const { entry, held, parts, rotationFunction, secret } = work;
     const tried = await ask(work, 'probeDecoy', (signal) => parts.proofs.try(rotationFunction, secret.arn, signal));
     if ('failure' in tried) return this.#failed(work, 'create', tried.failure);
@@ -306,16 +320,16 @@ export class Runner {
     );
   }
 
-  async #provenBy(work: Work): Promise<unknown> {
+  async #provenBy(work: Work): Promise<Written> {
     const { parts, rotationFunction, secret } = work;
     const remembered = await ask(work, 'target', () =>
       parts.proofs.remember(rotationFunction, secret.arn, parts.clock.now()),
     );
-    return 'failure' in remembered ? this.#failed(work, 'create', remembered.failure) : undefined;
+    return 'failure' in remembered ? this.#failed(work, 'create', remembered.failure) : null;
   }
 
   /** A verification tests what is current now, not what was when somebody asked. */
-  async #copyCurrent(work: Work): Promise<unknown> {
+  async #copyCurrent(work: Work): Promise<Written> {
     const { entry, held, parts } = work;
     const { secretId, versionId, previousVersionId } = entry.record;
     const value = previousVersionId === null ? null : await parts.store.getValue(secretId, previousVersionId);
@@ -334,7 +348,12 @@ export class Runner {
     );
   }
 
-  async #end(entry: Entry<RotationRecord>, secret: SecretRecord | null, record: RotationRecord, held: HeldSecret) {
+  async #end(
+    entry: Entry<RotationRecord>,
+    secret: SecretRecord | null,
+    record: RotationRecord,
+    held: HeldSecret,
+  ): Promise<Written> {
     const { journal, store, clock } = this.#parts;
     if (secret === null) return journal.write('end', entry, record, held);
     return journal.writeWithSecret(

@@ -115,14 +115,14 @@ export class Worker {
     const drained = new AbortController();
     void clock.sleep(settings.drainPatience, drained.signal).then(() => drained.signal.aborted || this.#letGo.abort());
     await this.#settled();
-    drained.abort();
+    drained.abort('drained');
     this.#letGo = new AbortController();
   }
 
   /** Something may be due now: look at once. */
   wake(): void {
     this.#place = null;
-    this.#nap.abort();
+    this.#nap.abort('awake');
   }
 
   /** One pass, with all that it sets going; for tests. */
@@ -192,7 +192,7 @@ export class Worker {
     const run = this.#run(record, letGo).finally(() => {
       this.#slots.give(target);
       this.#running.delete(record.secretId);
-      this.#nap.abort();
+      this.#nap.abort('awake');
     });
     this.#running.set(record.secretId, run);
   }
@@ -234,7 +234,7 @@ export class Worker {
       await work(held);
     } finally {
       this.#parts.held.remove(held);
-      finished.abort();
+      finished.abort('finished');
       await renewing;
       await store.release(held.claim);
     }
