@@ -10,7 +10,8 @@ import { type Engine, FakeClock, House, quiet, seededRandom } from './testing.ts
 
 /**
  * Random histories: faults at the target, servers that die or fall asleep at any durable boundary, requests, calls to
- * stop, time. After each event and at the end the promises must hold.
+ * stop, time. After each event and at the end the promises must hold. `REKEY_HISTORIES` sets how many are played per
+ * strategy; a failure prints the seed and path that replay it.
  */
 
 const HOUR = 3_600_000;
