@@ -2,7 +2,7 @@ import { type Caller, type Logger, RekeyError } from '@rekey/core';
 import { whoAsks } from '../../service/use-case.ts';
 import type { Face, FaceRequest, FaceResponse } from '../face.ts';
 import { errorAnswer, jsonAnswer } from './errors.ts';
-import { type NativeDeps, ROUTES } from './operations.ts';
+import { type NativeDeps, type NativeOperation, type NativeRequest, ROUTES } from './operations.ts';
 import { matchRoute } from './routes.ts';
 
 export interface NativeFaceDeps extends NativeDeps {
@@ -27,25 +27,23 @@ export function nativeFace(deps: NativeFaceDeps): Face {
 }
 
 async function handle(request: FaceRequest, deps: NativeFaceDeps): Promise<FaceResponse> {
-  const match = matchRoute(ROUTES, request.method, request.path);
-  const { caller, body } = await accept(request, match.found, deps);
-  if (match.found !== 'route') throw unknownRoute(request, match.found);
-  const query = new URLSearchParams(request.query);
-  const answer = await match.handler({ caller, variables: match.variables, query, body }, deps);
-  return withRequestId(jsonAnswer(200, answer), request);
+  const { operation, asked } = await accept(request, deps);
+  return withRequestId(jsonAnswer(200, await operation.run(asked, deps)), request);
 }
 
 /** Everything that can refuse a request before a use case audits it; so it is audited here. */
 async function accept(
   request: FaceRequest,
-  found: 'route' | 'nothing' | 'other-methods',
   deps: NativeFaceDeps,
-): Promise<{ readonly caller: Caller; readonly body: unknown }> {
+): Promise<{ readonly operation: NativeOperation; readonly asked: NativeRequest<never> }> {
   let caller: Caller | null = null;
   try {
     caller = await deps.authenticate(request);
-    if (found !== 'route') throw unknownRoute(request, found);
-    return { caller, body: parseBody(request) };
+    const match = matchRoute(ROUTES, request.method, request.path);
+    if (match.found !== 'route') throw unknownRoute(request, match.found);
+    const { handler: operation, variables } = match;
+    const wish = operation.read(parseBody(request));
+    return { operation, asked: { caller, variables, query: new URLSearchParams(request.query), wish } };
   } catch (error) {
     if (caller === null) await deps.refused(request, ACTION, error);
     else await deps.service.cases.refuse({ action: ACTION, ...whoAsks(caller) }, error);

@@ -1,15 +1,16 @@
 import type { Caller } from '@rekey/core';
+import type { RotationWish } from '../../service/rotation.ts';
 import type { Service } from '../../service/service.ts';
 import type { Route } from './routes.ts';
 import { readQuarantineEnd, readRotationWish } from './wishes.ts';
 
-/** A native request after parsing and authentication. */
-export interface NativeRequest {
+/** A native request after authentication and parsing. */
+export interface NativeRequest<Wish = unknown> {
   readonly caller: Caller;
   readonly variables: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
-  /** Parsed JSON; undefined if there was no body. */
-  readonly body: unknown;
+  /** What the operation's `read` made of the body. */
+  readonly wish: Wish;
 }
 
 export interface NativeDeps {
@@ -17,25 +18,38 @@ export interface NativeDeps {
   readonly version: string;
 }
 
-type Handler = (request: NativeRequest, deps: NativeDeps) => Promise<unknown>;
+/** One operation: reads its body (refusals there are audited by the face), then runs its use case (which audits itself). */
+export interface NativeOperation<Wish = never> {
+  read(body: unknown): Wish;
+  run(request: NativeRequest<Wish>, deps: NativeDeps): Promise<unknown>;
+}
 
 /** Most rotations one listing gives. */
 const MOST_LISTED = 100;
 
 /** Every operation of the native face; `docs/native-face.md` describes them in the same order. */
-export const ROUTES: readonly Route<Handler>[] = [
-  { method: 'GET', pattern: '/rekey/status', handler: status },
-  { method: 'GET', pattern: '/rekey/secrets/:name/rotation', handler: showRotation },
-  { method: 'PUT', pattern: '/rekey/secrets/:name/rotation', handler: configureRotation },
-  { method: 'POST', pattern: '/rekey/secrets/:name/rotate', handler: rotate },
-  { method: 'GET', pattern: '/rekey/secrets/:name/rotations', handler: listRotations },
-  { method: 'GET', pattern: '/rekey/secrets/:name/rotations/:id', handler: getRotation },
-  { method: 'GET', pattern: '/rekey/secrets/:name/holders', handler: listHolders },
-  { method: 'POST', pattern: '/rekey/secrets/:name/adopt', handler: adopt },
-  { method: 'GET', pattern: '/rekey/quarantine', handler: showQuarantine },
-  { method: 'POST', pattern: '/rekey/quarantine/end', handler: endQuarantine },
-  { method: 'POST', pattern: '/rekey/backup', handler: backup },
+export const ROUTES: readonly Route<NativeOperation>[] = [
+  { method: 'GET', pattern: '/rekey/status', handler: withoutBody(status) },
+  { method: 'GET', pattern: '/rekey/secrets/:name/rotation', handler: withoutBody(showRotation) },
+  { method: 'PUT', pattern: '/rekey/secrets/:name/rotation', handler: withBody(readRotationWish, configureRotation) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/rotate', handler: withoutBody(rotate) },
+  { method: 'GET', pattern: '/rekey/secrets/:name/rotations', handler: withoutBody(listRotations) },
+  { method: 'GET', pattern: '/rekey/secrets/:name/rotations/:id', handler: withoutBody(getRotation) },
+  { method: 'GET', pattern: '/rekey/secrets/:name/holders', handler: withoutBody(listHolders) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/adopt', handler: withBody(readRotationWish, adopt) },
+  { method: 'GET', pattern: '/rekey/quarantine', handler: withoutBody(showQuarantine) },
+  { method: 'POST', pattern: '/rekey/quarantine/end', handler: withBody(readQuarantineEnd, endQuarantine) },
+  { method: 'POST', pattern: '/rekey/backup', handler: withoutBody(backup) },
 ];
+
+/** The table holds operations of all kinds of wishes; each is only ever handed what its own `read` made. */
+function withBody<Wish>(read: (body: unknown) => Wish, run: NativeOperation<Wish>['run']): NativeOperation {
+  return { read, run } as unknown as NativeOperation;
+}
+
+function withoutBody(run: (request: NativeRequest, deps: NativeDeps) => Promise<unknown>): NativeOperation {
+  return withBody<unknown>(() => null, run);
+}
 
 async function status({ caller }: NativeRequest, { service, version }: NativeDeps) {
   return { version, ...(await service.status.get(caller)) };
@@ -46,8 +60,8 @@ async function showRotation({ caller, variables }: NativeRequest, { service }: N
   return { name: secret.name, arn: secret.arn, rotation: secret.rotation, active, queued, recent, due };
 }
 
-async function configureRotation(request: NativeRequest, deps: NativeDeps) {
-  await deps.service.rotation.configure(request.caller, nameOf(request.variables), readRotationWish(request.body));
+async function configureRotation(request: NativeRequest<RotationWish>, deps: NativeDeps) {
+  await deps.service.rotation.configure(request.caller, nameOf(request.variables), request.wish);
   return showRotation(request, deps);
 }
 
@@ -70,16 +84,16 @@ async function listHolders({ caller, variables }: NativeRequest, { service }: Na
   return { holders: await service.rotation.holders(caller, nameOf(variables)) };
 }
 
-async function adopt({ caller, variables, body }: NativeRequest, { service }: NativeDeps) {
-  return service.rotation.adopt(caller, nameOf(variables), readRotationWish(body));
+async function adopt({ caller, variables, wish }: NativeRequest<RotationWish>, { service }: NativeDeps) {
+  return service.rotation.adopt(caller, nameOf(variables), wish);
 }
 
 async function showQuarantine({ caller }: NativeRequest, { service }: NativeDeps) {
   return service.upkeep.quarantine(caller);
 }
 
-async function endQuarantine({ caller, body }: NativeRequest, { service }: NativeDeps) {
-  await service.upkeep.endQuarantine(caller, readQuarantineEnd(body));
+async function endQuarantine({ caller, wish }: NativeRequest<{ despiteFindings: boolean }>, { service }: NativeDeps) {
+  await service.upkeep.endQuarantine(caller, wish);
   return service.upkeep.quarantine(caller);
 }
 

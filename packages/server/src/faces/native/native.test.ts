@@ -1,0 +1,173 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { type FindRotationFunction, RekeyError, silentLogger } from '@rekey/core';
+import { rotationFunctionFrom, rotators } from '@rekey/rotators';
+import { openService, ROOT, type TestService } from '../../service/testing.ts';
+import { testFace } from '../conformance.ts';
+import type { Face, FaceRequest } from '../face.ts';
+import { nativeFace } from './index.ts';
+
+const VALUE = 'a value no error may repeat';
+const NAME = 'team/db';
+const PATH = `/rekey/secrets/${encodeURIComponent(NAME)}`;
+
+let requests = 0;
+
+function request(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: FaceRequest['headers'] = [['authorization', 'x']],
+): FaceRequest {
+  requests += 1;
+  const [pathname = '', query = ''] = path.split('?');
+  const bytes =
+    body === undefined ? new Uint8Array() : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+  return {
+    id: `request-${requests}`,
+    method,
+    path: pathname,
+    query,
+    headers,
+    body: bytes,
+    remoteAddress: '127.0.0.1',
+    secure: false,
+  };
+}
+
+async function open(): Promise<TestService & { readonly face: Face }> {
+  const opened = await openService({
+    functions: (access, random) => {
+      const randomValue = rotationFunctionFrom(rotators['random-value']!(), access, { random });
+      const find: FindRotationFunction = (name) => (name === 'rekey-random-value' ? randomValue : null);
+      return find;
+    },
+  });
+  const versionId = 'first-version-first-version-first';
+  await opened.service.secrets.create(ROOT, { name: NAME, value: { versionId, value: { kind: 'text', text: VALUE } } });
+  const face = nativeFace({
+    service: opened.service,
+    version: '1.2.3',
+    log: silentLogger,
+    authenticate: (asked) => {
+      if (asked.headers.some(([name]) => name === 'authorization')) return { ...ROOT, requestId: asked.id };
+      throw new RekeyError('unauthenticated', 'nobody', { reason: 'missing-authentication' });
+    },
+    refused: ({ remoteAddress: address, id: requestId }, action, error) =>
+      opened.service.cases.refuse({ action, principal: 'anonymous', accessKeyId: null, address, requestId }, error),
+  });
+  return { ...opened, face };
+}
+
+async function ask(
+  face: Face,
+  asked: FaceRequest,
+): Promise<{ readonly status: number; readonly body: Record<string, never> & { [key: string]: unknown } }> {
+  const answer = await face.handle(asked);
+  return { status: answer.status, body: JSON.parse(String(answer.body)) };
+}
+
+testFace({
+  name: 'native',
+  open: async () => ({ ...(await open()), close: async () => {} }),
+  value: VALUE,
+  requestIdHeader: 'x-request-id',
+  requests: [
+    request('GET', '/rekey/status'),
+    request('PUT', `${PATH}/rotation`, { rotator: 'random-value', every: '30d' }),
+    request('GET', `${PATH}/rotation`),
+    request('POST', `${PATH}/rotate`),
+    request('GET', `${PATH}/rotations?limit=3`),
+    request('GET', `${PATH}/rotations/none`),
+    request('GET', `${PATH}/holders`),
+    request('POST', `${PATH}/adopt`, { rotator: 'random-value' }),
+    request('GET', '/rekey/quarantine'),
+    request('POST', '/rekey/quarantine/end', {}),
+    request('POST', '/rekey/backup'),
+  ],
+});
+
+describe('the native face', () => {
+  test('configures a rotation, begins it, and shows each step of it', async () => {
+    const { face, engine } = await open();
+    const configured = await ask(
+      face,
+      request('PUT', `${PATH}/rotation`, { rotator: 'random-value', every: '12h', overlap: '10m' }),
+    );
+    assert.equal(configured.status, 200);
+    const rotation = configured.body.rotation as unknown as { rule: unknown; settings: { overlap: number } };
+    assert.deepEqual(rotation.rule, { kind: 'every', every: 43_200_000 });
+    assert.equal(rotation.settings.overlap, 600_000);
+    const begun = (await ask(face, request('POST', `${PATH}/rotate`))).body.rotation as unknown as { id: string };
+    for (let turn = 0; turn < 10; turn++) await engine.worker.tick();
+    const shown = (await ask(face, request('GET', `${PATH}/rotations/${begun.id}`))).body.rotation as unknown as {
+      promotedAt: number | null;
+      steps: { step: string; outcome: string }[];
+    };
+    assert.notEqual(shown.promotedAt, null);
+    assert.deepEqual(
+      shown.steps.slice(0, 4).map(({ step }) => step),
+      ['create', 'set', 'test', 'finish'],
+    );
+    assert.ok(!JSON.stringify(shown).includes(VALUE));
+  });
+
+  test('takes whole days as AWS’s own rule, so that DescribeSecret can show them', async () => {
+    const { face } = await open();
+    const { body } = await ask(
+      face,
+      request('PUT', `${PATH}/rotation`, { rotator: 'random-value', every: '30d', window: '3h' }),
+    );
+    assert.deepEqual((body.rotation as unknown as { rule: unknown }).rule, { kind: 'days', days: 30, duration: '3h' });
+  });
+
+  const refusals: readonly (readonly [string, FaceRequest, number, string])[] = [
+    ['a request without credentials', request('GET', '/rekey/status', undefined, []), 401, 'missing-authentication'],
+    ['an unknown path', request('GET', '/rekey/none'), 404, 'unknown-path'],
+    ['another method', request('DELETE', '/rekey/status'), 400, 'method-not-allowed'],
+    ['a body that is no JSON', request('PUT', `${PATH}/rotation`, '{"rotator":'), 400, 'malformed-body'],
+    [
+      'an unknown member',
+      request('PUT', `${PATH}/rotation`, { rotator: 'random-value', evry: '30d' }),
+      400,
+      'malformed-body',
+    ],
+    [
+      'two schedules',
+      request('PUT', `${PATH}/rotation`, { rotator: 'random-value', every: '30d', schedule: 'rate(1 day)' }),
+      400,
+      'malformed-body',
+    ],
+    [
+      'a malformed duration',
+      request('PUT', `${PATH}/rotation`, { rotator: 'random-value', every: 'soon' }),
+      400,
+      'duration-malformed',
+    ],
+    [
+      'an interval within the overlap',
+      request('PUT', `${PATH}/rotation`, { rotator: 'random-value', every: '30m', overlap: '1h' }),
+      400,
+      'interval-not-longer-than-overlap',
+    ],
+    ['an unknown secret', request('GET', '/rekey/secrets/none/rotation'), 404, 'secret-not-found'],
+    ['an unknown rotation', request('GET', `${PATH}/rotations/none`), 404, 'rotation-not-found'],
+  ];
+  for (const [what, asked, status, reason] of refusals)
+    test(`refuses ${what} in one sentence, and puts it on record`, async () => {
+      const { face, audited } = await open();
+      const before = audited.length;
+      const answer = await ask(face, asked);
+      const { error } = answer.body as unknown as { error: { reason: string; message: string } };
+      assert.deepEqual([answer.status, error.reason], [status, reason]);
+      assert.match(error.message, /\S.*[.:]$|\S/);
+      assert.equal(audited.length, before + 1);
+      assert.notEqual(audited.at(-1)?.outcome, 'allowed');
+    });
+
+  test('answers nothing that it cannot put on record', async () => {
+    const { face, breakAudit } = await open();
+    breakAudit();
+    assert.equal((await ask(face, request('GET', '/rekey/status'))).status, 503);
+  });
+});
