@@ -71,7 +71,7 @@ async function start(
 ): Promise<Omit<RunningRekey, 'stop'>> {
   const clock = systemClock;
   const random = systemRandom;
-  const holder = randomUUID();
+  const holder = holderOf(config);
   const { region, account } = config;
 
   const { store, escrow, compactEscrow, close: closeStorage } = await openStorage(config);
@@ -136,6 +136,14 @@ async function start(
   }
   ready = true;
   return { endpoint: listener.endpoint, region, root, rootMade: made };
+}
+
+/**
+ * Who holds the claims. The lock on a data folder leaves room for one server, so that the next one on it may go on at
+ * once with what the last one held when it died, instead of waiting for its claims to run out.
+ */
+function holderOf({ dataFolder }: ServerConfig): string {
+  return dataFolder === null ? randomUUID() : 'the server of this data folder';
 }
 
 /** How often the escrow journal is looked through for what is past its retention. Milliseconds. */
