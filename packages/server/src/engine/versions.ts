@@ -9,6 +9,11 @@ import { CURRENT, PENDING, PREVIOUS, type SecretRecord, type VersionRecord } fro
 export const KEPT_VERSIONS = 100;
 /** A version younger than this is never dropped (AWS's 24-hour rule); milliseconds. */
 export const SAFE_AGE = 24 * 3_600_000;
+/**
+ * Beyond this many versions even young ones go, unlabelled and unneeded as they are: a credential rotated every few
+ * seconds would otherwise fill its secret's record with thousands of dead values a day.
+ */
+export const MOST_VERSIONS = 1_000;
 /** Labels one version may carry. */
 export const MAX_LABELS = 20;
 
@@ -32,12 +37,24 @@ export function addVersion(
 }
 
 /** Marks an empty version as filled, attaching further labels. */
-export function fillVersion(secret: SecretRecord, versionId: string, labels: readonly string[], now: number): SecretRecord {
-  const filled = mapVersions(secret, (version) => (version.id === versionId ? { ...version, hasValue: true } : version));
+export function fillVersion(
+  secret: SecretRecord,
+  versionId: string,
+  labels: readonly string[],
+  now: number,
+): SecretRecord {
+  const filled = mapVersions(secret, (version) =>
+    version.id === versionId ? { ...version, hasValue: true } : version,
+  );
   return attachLabels(filled, versionId, labels, now);
 }
 
-export function attachLabels(secret: SecretRecord, versionId: string, labels: readonly string[], now: number): SecretRecord {
+export function attachLabels(
+  secret: SecretRecord,
+  versionId: string,
+  labels: readonly string[],
+  now: number,
+): SecretRecord {
   return labels.reduce((result, label) => attachLabel(result, label, versionId, now), secret);
 }
 
@@ -79,7 +96,8 @@ export function prune(
   if (surplus <= 0) return { secret, dropped: [] };
   const dropped: string[] = [];
   const versions = secret.versions.filter((version) => {
-    const droppable = version.labels.length === 0 && now - version.createdAt >= SAFE_AGE && !needed.has(version.id);
+    const old = now - version.createdAt >= SAFE_AGE || surplus > MOST_VERSIONS - KEPT_VERSIONS;
+    const droppable = version.labels.length === 0 && old && !needed.has(version.id);
     if (surplus <= 0 || !droppable) return true;
     surplus -= 1;
     dropped.push(version.id);
