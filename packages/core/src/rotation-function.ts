@@ -39,7 +39,11 @@ export interface RotationFunction {
   target?(secretArn: string): Promise<string | null>;
   plan?(secretArn: string, options: InvokeOptions): Promise<RotationPlan & { readonly why: string }>;
   /** Makes the target refuse the value of the given version; the current version is untouched. */
-  revoke?(secretArn: string, versionId: string, options: InvokeOptions): Promise<StepReport & { readonly endedSessions: number }>;
+  revoke?(
+    secretArn: string,
+    versionId: string,
+    options: InvokeOptions,
+  ): Promise<StepReport & { readonly endedSessions: number }>;
   /** A fresh login with the value of the given version. */
   probe?(secretArn: string, versionId: string, options: { readonly signal: AbortSignal }): Promise<ProbeResult>;
   /** A fresh login as current with a random password; must be refused, or nothing the target says proves anything. */

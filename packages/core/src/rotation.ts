@@ -148,11 +148,17 @@ export function chooseStrategy(
 ): { readonly strategy: Strategy; readonly why: string } {
   if (settings.strategy !== 'auto') return { strategy: settings.strategy, why: 'named explicitly' };
   if (declared.includes('dual-password'))
-    return { strategy: 'dual-password', why: 'the target keeps two passwords for one user: no outage, no new username' };
+    return {
+      strategy: 'dual-password',
+      why: 'the target keeps two passwords for one user: no outage, no new username',
+    };
   if (declared.includes('two-keys'))
     return { strategy: 'two-keys', why: 'the target keeps two keys side by side: no outage' };
   if (declared.includes('alternating-users') && settings.usernameMayChange && hasAdminCredential)
-    return { strategy: 'alternating-users', why: 'the username may change and an admin credential is named: no outage' };
+    return {
+      strategy: 'alternating-users',
+      why: 'the username may change and an admin credential is named: no outage',
+    };
   return {
     strategy: 'single-user',
     why: settings.usernameMayChange
