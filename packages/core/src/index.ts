@@ -1,3 +1,4 @@
+export * from './access.ts';
 export * from './clock.ts';
 export * from './cron.ts';
 export * from './duration.ts';

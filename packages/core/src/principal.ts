@@ -1,9 +1,36 @@
-/** Who asks: root for now; users, roles and sessions are further kinds of the same thing. */
+import type { Tag } from './secret.ts';
+
+/** Who asks. */
 export interface Principal {
   readonly kind: 'root' | 'user' | 'role-session' | 'engine';
-  /** ARN (`arn:aws:iam::000000000000:root`). */
+  /** ARN (`arn:aws:iam::000000000000:root`); of a session the assumed-role ARN. */
   readonly arn: string;
   readonly accountId: string;
+  /** Unique id: `AIDA…`, `AROA…:session`, of root the account's id. Never reused, unlike a name. */
+  readonly id: string;
+  /** Name of the user; null for everybody else. */
+  readonly name: string | null;
+  /** The role assumed; null for everybody else. */
+  readonly role: { readonly arn: string; readonly id: string } | null;
+  /** Tags of user or role, and of the session where it brought its own. */
+  readonly tags: readonly Tag[];
+  /** Null for long-term keys. */
+  readonly session: PrincipalSession | null;
+}
+
+/** What is known of a session that was opened for a time. */
+export interface PrincipalSession {
+  /** Milliseconds since the epoch. */
+  readonly issuedAt: number;
+  readonly sourceIdentity: string | null;
+  /** ARN of the OIDC provider whose token opened the session. */
+  readonly federatedProvider: string | null;
+}
+
+/** The account's root, who may do everything. */
+export function rootPrincipal(accountId: string): Principal {
+  const arn = `arn:aws:iam::${accountId}:root`;
+  return { kind: 'root', arn, accountId, id: accountId, name: null, role: null, tags: [], session: null };
 }
 
 /** A principal, the session it came with and where from: first argument of every use case. */

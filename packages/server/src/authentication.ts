@@ -1,4 +1,4 @@
-import { type Caller, type Principal, RekeyError } from '@rekey/core';
+import { type Caller, type Principal, RekeyError, rootPrincipal } from '@rekey/core';
 import { type AccessKey, SigningKeys, type VerifiedSignature, verifySignature } from './auth/sigv4.ts';
 import { bearerToken, verifyToken } from './auth/token.ts';
 import { type FaceRequest, headerOf } from './faces/face.ts';
@@ -25,7 +25,7 @@ export class Authentication {
     this.#root = root;
     this.#region = region;
     this.#now = now;
-    this.#principal = { kind: 'root', arn: `arn:aws:iam::${account}:root`, accountId: account };
+    this.#principal = rootPrincipal(account);
     const rootKey: AccessKey<Principal> = {
       secretAccessKey: root.secretAccessKey,
       principal: this.#principal,

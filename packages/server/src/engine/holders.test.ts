@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { type Caller, CURRENT, silentLogger } from '@rekey/core';
+import { type Caller, CURRENT, rootPrincipal, silentLogger } from '@rekey/core';
 import fc from 'fast-check';
 import { MemoryDriver } from '../store/memory.ts';
 import type { Store } from '../store/store.ts';
@@ -23,7 +23,13 @@ beforeEach(async () => {
 });
 
 const caller = (accessKeyId: string, address = '10.0.0.1'): Caller => ({
-  principal: { kind: 'user', arn: `arn:aws:iam::000000000000:user/${accessKeyId}`, accountId: '000000000000' },
+  principal: {
+    ...rootPrincipal('000000000000'),
+    kind: 'user',
+    arn: `arn:aws:iam::000000000000:user/${accessKeyId}`,
+    id: `AIDA${accessKeyId}`,
+    name: accessKeyId,
+  },
   accessKeyId,
   address,
   secure: true,

@@ -1,5 +1,5 @@
 import type { Caller, FindRotationFunction, RandomSource, RotationSettings, SecretAccess } from '@rekey/core';
-import { silentLogger } from '@rekey/core';
+import { rootPrincipal, silentLogger } from '@rekey/core';
 import type { AuditEntry, AuditLog } from '../audit/entry.ts';
 import { Holders } from '../engine/holders.ts';
 import { type Engine, FakeClock, openEngine, seededRandom } from '../engine/testing.ts';
@@ -60,7 +60,7 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
 }
 
 export const ROOT: Caller = {
-  principal: { kind: 'root', arn: 'arn:aws:iam::000000000000:root', accountId: '000000000000' },
+  principal: rootPrincipal('000000000000'),
   accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
   address: '127.0.0.1',
   secure: false,
@@ -72,7 +72,13 @@ export const ROOT: Caller = {
 /** Somebody proven, whom nothing allows anything. */
 export const STRANGER: Caller = {
   ...ROOT,
-  principal: { kind: 'user', arn: 'arn:aws:iam::000000000000:user/stranger', accountId: '000000000000' },
+  principal: {
+    ...rootPrincipal('000000000000'),
+    kind: 'user',
+    arn: 'arn:aws:iam::000000000000:user/stranger',
+    id: 'AIDASTRANGERSTRANGER2',
+    name: 'stranger',
+  },
 };
 
 function fakeAudit(): { log: AuditLog; audited: AuditEntry[]; breakAudit(): void } {

@@ -1,4 +1,16 @@
-import type { RotationRecord, SecretRecord, SecretRotation, SecretValue } from '@rekey/core';
+import type {
+  AccessKeyRecord,
+  AccessUseRecord,
+  GroupRecord,
+  ManagedPolicyRecord,
+  OidcProviderRecord,
+  RoleRecord,
+  RotationRecord,
+  SecretRecord,
+  SecretRotation,
+  SecretValue,
+  UserRecord,
+} from '@rekey/core';
 
 /** Everything rekey keeps, by collection. A new kind of record is a line here and one in {@link INDEXES}. */
 export interface Collections {
@@ -20,6 +32,24 @@ export interface Collections {
   alert: AlertRecord;
   /** Single records by their own name (`audit-head`, `quarantine`, `root`, …). */
   setting: Readonly<Record<string, unknown>>;
+  /** By unique id (`AIDA…`), as all that have names; their names are in `access-name`. */
+  user: UserRecord;
+  /** By unique id (`AGPA…`). */
+  group: GroupRecord;
+  /** By unique id (`AROA…`). */
+  role: RoleRecord;
+  /** Managed policies, by unique id (`ANPA…`). */
+  policy: ManagedPolicyRecord;
+  /** By `store.opaque('oidc-provider', url)`. */
+  'oidc-provider': OidcProviderRecord;
+  /** By access key id (`AKIA…`). */
+  'access-key': AccessKeyRecord;
+  /** When an access key or role was last used, by its id. */
+  'access-use': AccessUseRecord;
+  /** Names of users, groups, roles and policies: by `store.opaque(kind, name in lower case)`. */
+  'access-name': { readonly id: string };
+  /** Who is in a group, or has a policy: by `<id of group or policy>/<kind>/<id of principal>`. */
+  'access-link': AccessLink;
 }
 export type CollectionName = keyof Collections;
 
@@ -66,6 +96,13 @@ export interface AlertRecord {
   readonly text: string;
 }
 
+/** The other direction of what a user, group or role says itself, for listings. */
+export interface AccessLink {
+  readonly kind: 'member' | 'attachment' | 'boundary';
+  readonly of: 'user' | 'group' | 'role';
+  readonly id: string;
+}
+
 /** Sorts numbers as text: 16 digits, zero-padded. Times are milliseconds since the epoch. */
 export function sortable(milliseconds: number): string {
   return String(Math.max(0, Math.floor(milliseconds))).padStart(16, '0');
@@ -94,6 +131,15 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   target: () => ({}),
   alert: (alert) => ({ since: sortable(alert.since) }),
   setting: () => ({}),
+  user: ({ createdAt }) => ({ created: sortable(createdAt) }),
+  group: ({ createdAt }) => ({ created: sortable(createdAt) }),
+  role: ({ createdAt }) => ({ created: sortable(createdAt) }),
+  policy: ({ createdAt }) => ({ created: sortable(createdAt) }),
+  'oidc-provider': ({ createdAt }) => ({ created: sortable(createdAt) }),
+  'access-key': () => ({}),
+  'access-use': () => ({}),
+  'access-name': () => ({}),
+  'access-link': () => ({}),
 };
 
 /** While a rotation is at work nothing is planned, yet its deadline stands: that is how being overdue is noticed. */
