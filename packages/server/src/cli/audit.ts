@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { verifyAudit } from '../audit/verify.ts';
 import { DEFAULT_DATA_FOLDER } from '../config.ts';
 import { readAuditHead } from '../data-folder.ts';
-import { createOutput } from './output.ts';
+import { createOutput, wrongUse } from './output.ts';
 
 interface Options {
   readonly data: string;
@@ -34,9 +34,18 @@ export function addAudit(program: Command): void {
 async function verify(options: Options): Promise<void> {
   const output = createOutput(options.json);
   const folder = options.folder ?? join(options.data, 'audit');
-  const publicKey = readFileSync(options.publicKey ?? join(folder, 'public-key.pem'), 'utf8');
   const storedCheckpoint = options.folder === undefined ? await readAuditHead(options.data) : null;
-  const report = await verifyAudit({ folder, publicKey, storedCheckpoint });
+  const report = await verifyAudit({ folder, ...readPublicKey(options.publicKey), storedCheckpoint });
   output.result(report, () => report.sentence);
   if (!report.sound) throw new RekeyError('integrity', `the audit log in ${folder} is broken: ${report.sentence}`);
+}
+
+/** Without one the folder's own is taken, which proves less: who could write the folder could write that too. */
+function readPublicKey(file: string | undefined): { readonly publicKey?: string } {
+  if (file === undefined) return {};
+  try {
+    return { publicKey: readFileSync(file, 'utf8') };
+  } catch (error) {
+    throw wrongUse(`--public-key names ${file}, which cannot be read (${(error as NodeJS.ErrnoException).code}).`);
+  }
 }

@@ -63,8 +63,7 @@ export function table(rows: readonly (readonly string[])[]): string {
 
 /** Control characters (escape sequences in a name, say) never reach the terminal. */
 export function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what must not pass
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?');
+  return text.replace(/\p{Cc}/gu, '?');
 }
 
 /** `3 m ago`, `in 2 h`: coarse on purpose. */
