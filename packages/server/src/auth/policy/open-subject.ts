@@ -18,8 +18,7 @@ export function statementsOpenToAnySubject(policy: PolicyDocument): readonly Bro
 
 function isOpen({ effect, principals, actions, conditions }: Statement): boolean {
   if (effect !== 'Allow' || principals === null || !coversAction(actions, WEB_IDENTITY)) return false;
-  const namesProviders =
-    principals.everybody || [...principals.names].some((name) => !/:(?:user|role|assumed-role)\//.test(name));
+  const namesProviders = principals.everybody || principals.providers.size > 0;
   return namesProviders && !conditions.some(closesSubject);
 }
 

@@ -45,8 +45,10 @@ export interface PrincipalClause {
   readonly negated: boolean;
   readonly everybody: boolean;
   readonly accounts: ReadonlySet<string>;
-  /** ARNs and unique ids of users, roles and sessions; ARNs of OIDC providers; names of services. */
+  /** ARNs and unique ids of users, roles and sessions; names of services. */
   readonly names: ReadonlySet<string>;
+  /** ARNs (or hosts) of providers of web identities. */
+  readonly providers: ReadonlySet<string>;
 }
 
 const ACCOUNT = /^(?:arn:[a-z0-9-]+:iam::)?(\d{12})(?::root)?$/;
@@ -63,7 +65,13 @@ const FORMS: Readonly<Record<string, { readonly form: RegExp; readonly expected:
 
 /** Reads a Principal or NotPrincipal element; null, after noting why, where it is not one. */
 export function parsePrincipals(written: unknown, negated: boolean, place: Place): PrincipalClause | null {
-  const clause = { negated, everybody: written === '*', accounts: new Set<string>(), names: new Set<string>() };
+  const clause = {
+    negated,
+    everybody: written === '*',
+    accounts: new Set<string>(),
+    names: new Set<string>(),
+    providers: new Set<string>(),
+  };
   if (written === '*') return clause;
   if (!isObject(written)) return place.refuse('Principal is "*" or an object with AWS, Federated or Service.');
   const members = membersOf(written, place);
@@ -80,12 +88,13 @@ interface OpenClause extends PrincipalClause {
   everybody: boolean;
   readonly accounts: Set<string>;
   readonly names: Set<string>;
+  readonly providers: Set<string>;
 }
 
 function addPrincipal(clause: OpenClause, type: string, name: string, place: Place): void {
   const other = Object.hasOwn(FORMS, type) ? FORMS[type] : undefined;
   if (other !== undefined) {
-    if (other.form.test(name)) clause.names.add(name);
+    if (other.form.test(name)) (type === 'Federated' ? clause.providers : clause.names).add(name);
     else place.refuse(`${quoted(name)} is not ${other.expected}.`);
   } else if (type === 'AWS') {
     addAwsPrincipal(clause, name, place);
@@ -119,7 +128,7 @@ export function namingOf(clause: PrincipalClause, principal: PolicyPrincipal): N
 export function isExcepted(clause: PrincipalClause, principal: PolicyPrincipal, bounded: boolean): boolean {
   if (clause.everybody) return true;
   if (bounded) return false;
-  if (principal.kind === 'federated' || principal.kind === 'service') return clause.names.has(principal.arn);
+  if (principal.kind === 'federated' || principal.kind === 'service') return namesItself(clause, principal);
   if (!namesAccount(clause, principal)) return false;
   return (
     principal.kind === 'root' ||
@@ -128,7 +137,7 @@ export function isExcepted(clause: PrincipalClause, principal: PolicyPrincipal, 
 }
 
 function namesItself(clause: PrincipalClause, principal: PolicyPrincipal): boolean {
-  if (clause.names.size === 0) return false;
+  if (principal.kind === 'federated') return clause.providers.has(principal.arn);
   return clause.names.has(principal.arn) || (principal.kind === 'user' && clause.names.has(principal.id));
 }
 
