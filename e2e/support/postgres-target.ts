@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import type { RunningPostgres } from '../../scripts/test-services/postgres.ts';
 
@@ -45,8 +47,23 @@ export class PostgresTarget {
     this.#roles += 1;
     const made = credential(this.server, `${prefix}_${this.#roles}`);
     await this.asSuperuser(`CREATE ROLE ${made.username} LOGIN PASSWORD '${made.password}'`);
-    await this.asSuperuser(`GRANT ${made.username} TO ${ADMIN} WITH ADMIN TRUE, INHERIT TRUE, SET TRUE`);
+    await this.mayAdminister(made, true);
     return made;
+  }
+
+  /** Gives the admin credential the privilege over a role, or takes it. */
+  async mayAdminister({ username }: DatabaseCredential, may: boolean): Promise<void> {
+    if (may) await this.asSuperuser(`GRANT ${username} TO ${ADMIN} WITH ADMIN TRUE, INHERIT TRUE, SET TRUE`);
+    else await this.asSuperuser(`REVOKE ${username} FROM ${ADMIN}`);
+  }
+
+  /** Whether the server asks for the role's password at all. */
+  async checksPasswordOf({ username }: DatabaseCredential, checks: boolean): Promise<void> {
+    const file = join(this.server.folder, 'data', 'pg_hba.conf');
+    const line = `host all ${username} 127.0.0.1/32 trust\n`;
+    const lines = await readFile(file, 'utf8');
+    await writeFile(file, checks ? lines.replace(line, '') : line + lines);
+    await this.asSuperuser('SELECT pg_reload_conf()');
   }
 
   async asSuperuser(statement: string): Promise<void> {

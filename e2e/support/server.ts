@@ -23,21 +23,40 @@ export interface TestServer {
   stop(): Promise<number | null>;
   /** SIGKILL, and waits. */
   kill(): Promise<void>;
+  /** Resolves when the process is gone, however it ended, with its exit code (null: a signal). */
+  readonly ended: Promise<number | null>;
+}
+
+/** What a test or suite runs when it has ended, also when it failed. */
+export interface Cleanup {
+  after(fn: () => Promise<void>): void;
 }
 
 export interface StartOptions {
   readonly dataFolder: string;
   readonly environment?: Readonly<Record<string, string>>;
   readonly words?: readonly string[];
+  /** Kills the server at the end of this test if the test has not stopped it. */
+  readonly test?: Cleanup;
+  /** `127.0.0.1:0` if not given. */
+  readonly listen?: string;
 }
 
 /** Starts `rekey serve --init` on a free port and waits for its readiness line. */
 export async function startServer(options: StartOptions): Promise<TestServer> {
   const child = spawn(
     process.execPath,
-    [REKEY, 'serve', '--data', options.dataFolder, '--init', '--listen', '127.0.0.1:0', ...(options.words ?? [])],
+    [
+      ...[REKEY, 'serve', '--data', options.dataFolder, '--init'],
+      ...['--listen', options.listen ?? '127.0.0.1:0', ...(options.words ?? [])],
+    ],
     { env: environmentOf(options.environment), stdio: ['ignore', 'pipe', 'pipe'] },
   );
+  const ended = once(child, 'exit').then(() => child.exitCode);
+  options.test?.after(async () => {
+    child.kill('SIGKILL');
+    await ended;
+  });
   let printed = '';
   child.stderr.on('data', (chunk: Buffer) => {
     printed += chunk.toString();
@@ -50,23 +69,19 @@ export async function startServer(options: StartOptions): Promise<TestServer> {
       if (ready?.[1] !== undefined) resolve(ready[1]);
     });
   });
-  const ended = once(child, 'exit');
-  const wait = async () => {
-    await ended;
-    return child.exitCode;
-  };
   return {
     endpoint,
     dataFolder: options.dataFolder,
     process: child,
     output: () => printed,
+    ended,
     async stop() {
       child.kill('SIGTERM');
-      return wait();
+      return ended;
     },
     async kill() {
       child.kill('SIGKILL');
-      await wait();
+      await ended;
     },
   };
 }
@@ -91,7 +106,7 @@ export async function runRekey(
 }
 
 /** A temporary folder that goes away when the test has ended. */
-export async function temporaryFolder(test: { after(fn: () => Promise<void>): void }): Promise<string> {
+export async function temporaryFolder(test: Cleanup): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rekey-e2e-'));
   test.after(() => rm(folder, { recursive: true, force: true }));
   return folder;

@@ -9,6 +9,7 @@ import {
   type StepReport,
 } from '@rekey/core';
 import type { Entry } from '../store/store.ts';
+import { crossing } from './boundary.ts';
 import { resolved } from './doubt.ts';
 import { afterFailure, failure, mayRaiseNumber, sentence } from './failure.ts';
 import type { HeldSecret } from './held-secrets.ts';
@@ -323,7 +324,9 @@ export class Runner {
   async #provenBy(work: Work): Promise<Written> {
     const { parts, rotationFunction, secret } = work;
     const remembered = await ask(work, 'target', () =>
-      parts.proofs.remember(rotationFunction, secret.arn, parts.clock.now()),
+      crossing(parts.boundary, 'target-proof', () =>
+        parts.proofs.remember(rotationFunction, secret.arn, parts.clock.now()),
+      ),
     );
     return 'failure' in remembered ? this.#failed(work, 'create', remembered.failure) : null;
   }
