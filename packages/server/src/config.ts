@@ -1,46 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { RekeyError } from '@rekey/core';
-import { parse } from 'yaml';
-import { z } from 'zod';
-
-/**
- * Everything a server is told, in one place: command line first, then environment, then `rekey.yaml`, then defaults.
- * Never a secret value: credentials come from the environment or from files named here.
- */
-const fileSchema = z.strictObject({
-  listen: z.string().optional(),
-  region: z
-    .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1')
-    .optional(),
-  account: z
-    .string()
-    .regex(/^\d{12}$/, 'must be twelve digits in quotes')
-    .optional(),
-  tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
-  trustedProxies: z.array(z.string()).optional(),
-  insecureHttp: z.boolean().optional(),
-  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).optional(),
-  audit: z
-    .strictObject({
-      durability: z.enum(['written', 'synced']).optional(),
-      fileBytes: z.int().min(65_536).optional(),
-    })
-    .optional(),
-  escrow: z.strictObject({ secondFolder: z.string().optional() }).optional(),
-  alerts: z
-    .strictObject({
-      webhooks: z.array(z.strictObject({ url: z.url(), secretFile: z.string() })).optional(),
-    })
-    .optional(),
-  rotation: z
-    .strictObject({
-      concurrency: z.int().min(1).max(256).optional(),
-      concurrencyPerTarget: z.int().min(1).max(64).optional(),
-    })
-    .optional(),
-});
+import type { FileConfig } from './config-file.ts';
+import { wrongUse } from './wrong-use.ts';
 
 export interface WebhookConfig {
   readonly url: string;
@@ -89,13 +50,17 @@ export interface ServeFlags {
 }
 
 /**
- * Brings flags, environment and `rekey.yaml` together.
+ * Everything a server is told, in one place: command line first, then environment, then `rekey.yaml`, then defaults.
+ * Never a secret value: credentials come from the environment or from files named here.
  *
  * @throws RekeyError `invalid-input` with one sentence naming the flag or the line of the file.
  */
-export function readConfig(flags: ServeFlags, environment: Readonly<Record<string, string | undefined>>): ServerConfig {
+export async function readConfig(
+  flags: ServeFlags,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<ServerConfig> {
   const dataFolder = flags.dev ? null : (flags.data ?? environment.REKEY_DATA ?? DEFAULT_DATA_FOLDER);
-  const file = readConfigFile(flags.config ?? environment.REKEY_CONFIG ?? null, dataFolder);
+  const file = await readConfigFile(flags.config ?? environment.REKEY_CONFIG ?? null, dataFolder);
   const address = parseAddress(flags.listen ?? environment.REKEY_LISTEN ?? file.listen ?? DEFAULT_LISTEN);
   if (flags.dev && flags.init)
     throw wrongUse('--dev keeps nothing, so there is nothing to --init; leave one of them out.');
@@ -144,21 +109,12 @@ function parseLogLevel(text: string): ServerConfig['logLevel'] {
   return level;
 }
 
-function readConfigFile(named: string | null, dataFolder: string | null): z.infer<typeof fileSchema> {
+async function readConfigFile(named: string | null, dataFolder: string | null): Promise<FileConfig> {
   const path = named ?? (dataFolder === null ? null : join(dataFolder, 'rekey.yaml'));
-  if (path === null) return {};
-  const text = readText(path, named !== null);
-  if (text === null) return {};
-  let content: unknown;
-  try {
-    content = parse(text) ?? {};
-  } catch (error) {
-    throw wrongUse(`${path} is not YAML: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`);
-  }
-  const checked = fileSchema.safeParse(content);
-  if (checked.success) return checked.data;
-  const problem = checked.error.issues[0];
-  throw wrongUse(`${path}: ${problem?.path.join('.') || 'the file'}: ${problem?.message ?? 'is not understood'}.`);
+  const text = path === null ? null : readText(path, named !== null);
+  if (path === null || text === null) return {};
+  const { parseConfigFile } = await import('./config-file.ts');
+  return parseConfigFile(text, path);
 }
 
 function readText(path: string, mustExist: boolean): string | null {
@@ -170,8 +126,4 @@ function readText(path: string, mustExist: boolean): string | null {
       `cannot read the configuration ${path}: ${(error as NodeJS.ErrnoException).code ?? 'unknown error'}.`,
     );
   }
-}
-
-function wrongUse(message: string): RekeyError {
-  return new RekeyError('invalid-input', message, { reason: 'wrong-use' });
 }

@@ -38,6 +38,7 @@ export async function checkHealth(options: HealthOptions): Promise<readonly Chec
     ['clock', () => checkClock(options)],
     ['port', () => checkPort(options.dataFolder)],
   ];
+  if (!existsSync(options.dataFolder)) checks.splice(2);
   const results: Check[] = [];
   for (const [name, look] of checks) results.push(await attempt(name, look));
   return results;
@@ -51,8 +52,8 @@ async function attempt(name: string, look: () => Promise<Check> | Check): Promis
   }
 }
 
-function checkConfiguration(dataFolder: string): Check {
-  const config = configOf(dataFolder);
+async function checkConfiguration(dataFolder: string): Promise<Check> {
+  const config = await configOf(dataFolder);
   return { name: 'configuration', outcome: 'fine', sentence: `region ${config.region}, account ${config.account}` };
 }
 
@@ -147,7 +148,7 @@ function checkClockByFiles(dataFolder: string): Check {
 }
 
 async function checkPort(dataFolder: string): Promise<Check> {
-  const { host, port } = configOf(dataFolder);
+  const { host, port } = await configOf(dataFolder);
   const taken = await new Promise<boolean>((resolve) => {
     const probe = createServer();
     probe.once('error', () => resolve(true));
@@ -160,6 +161,6 @@ async function checkPort(dataFolder: string): Promise<Check> {
   };
 }
 
-function configOf(dataFolder: string): ServerConfig {
+function configOf(dataFolder: string): Promise<ServerConfig> {
   return readConfig({ data: dataFolder }, process.env);
 }

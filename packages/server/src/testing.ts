@@ -30,7 +30,7 @@ export async function startTestRekey(): Promise<TestRekey> {
     accessKeyId: `AKIA${randomBytes(8).toString('hex').toUpperCase()}`,
     secretAccessKey: randomBytes(30).toString('base64url'),
   };
-  const config = readConfig({ dev: true, listen: '127.0.0.1:0' }, {});
+  const config = await readConfig({ dev: true, listen: '127.0.0.1:0' }, {});
   const server = await startRekey(config, {
     log: silentLogger,
     environment: {

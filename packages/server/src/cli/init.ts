@@ -16,7 +16,7 @@ export function addInit(program: Command): void {
 
 async function init(options: { data: string; json: boolean }): Promise<void> {
   const output = createOutput(options.json);
-  const config = readConfig({ data: options.data, init: true }, process.env);
+  const config = await readConfig({ data: options.data, init: true }, process.env);
   const created = await initialiseDataFolder(config, process.env);
   const told = await showRootCredentials(created.root, {
     dataFolder: options.data,

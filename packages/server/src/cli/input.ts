@@ -1,4 +1,3 @@
-import { isCancel, password } from '@clack/prompts';
 import { wrongUse } from './output.ts';
 
 /** All of standard input, bounded: a value is at most 65,536 bytes, so more than twice that is a mistake. */
@@ -15,6 +14,7 @@ export async function readStandardInput(limit = 131_072): Promise<Buffer> {
 
 /** Asks on the terminal without echo. */
 export async function readHidden(question: string): Promise<string> {
+  const { isCancel, password } = await import('@clack/prompts');
   const answer = await password({ message: question });
   if (isCancel(answer)) throw wrongUse('cancelled; nothing was changed.');
   return answer;

@@ -28,5 +28,5 @@ Environment:
 
 "rekey listening on URL" on standard output says that it is ready.`,
     )
-    .action((flags: ServeFlags) => runServer(readConfig(flags, process.env)));
+    .action(async (flags: ServeFlags) => runServer(await readConfig(flags, process.env)));
 }

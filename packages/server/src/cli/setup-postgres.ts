@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { confirm, isCancel, text } from '@clack/prompts';
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { describePlan } from './adopt.ts';
@@ -139,6 +138,7 @@ async function readCredential(
 async function ask(message: string, initialValue = ''): Promise<string> {
   if (!process.stdin.isTTY)
     throw wrongUse(`${message}: not given, and there is no terminal to ask on; see rekey setup postgres --help.`);
+  const { isCancel, text } = await import('@clack/prompts');
   const answer = await text({ message, initialValue });
   if (isCancel(answer) || answer === '') throw wrongUse('cancelled; nothing was changed.');
   return answer;
@@ -152,6 +152,7 @@ async function askPassword(): Promise<string> {
 
 async function agreed(options: Options, output: Output): Promise<boolean> {
   if (options.yes || output.json || !process.stdin.isTTY) return true;
+  const { confirm } = await import('@clack/prompts');
   const answer = await confirm({ message: `Rotate it every ${options.every}?` });
   return answer === true;
 }

@@ -42,7 +42,7 @@ async function accept(
     const match = matchRoute(ROUTES, request.method, request.path);
     if (match.found !== 'route') throw unknownRoute(request, match.found);
     const { handler: operation, variables } = match;
-    const wish = operation.read(parseBody(request));
+    const wish = await operation.read(parseBody(request));
     return { operation, asked: { caller, variables, query: new URLSearchParams(request.query), wish } };
   } catch (error) {
     if (caller === null) await deps.refused(request, ACTION, error);

@@ -20,7 +20,7 @@ export interface NativeDeps {
 
 /** One operation: reads its body (refusals there are audited by the face), then runs its use case (which audits itself). */
 export interface NativeOperation<Wish = never> {
-  read(body: unknown): Wish;
+  read(body: unknown): Wish | Promise<Wish>;
   run(request: NativeRequest<Wish>, deps: NativeDeps): Promise<unknown>;
 }
 
@@ -43,7 +43,7 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
 ];
 
 /** The table holds operations of all kinds of wishes; each is only ever handed what its own `read` made. */
-function withBody<Wish>(read: (body: unknown) => Wish, run: NativeOperation<Wish>['run']): NativeOperation {
+function withBody<Wish>(read: NativeOperation<Wish>['read'], run: NativeOperation<Wish>['run']): NativeOperation {
   return { read, run } as unknown as NativeOperation;
 }
 

@@ -1,28 +1,7 @@
-import { parseDuration, RekeyError, type RotationRule, type RotationSettings, ruleFrom, STRATEGIES } from '@rekey/core';
-import { z } from 'zod';
+import { parseDuration, RekeyError, type RotationRule, type RotationSettings, ruleFrom } from '@rekey/core';
+import type { ZodType } from 'zod';
 import type { RotationWish } from '../../service/rotation.ts';
-
-const rotationBody = z.strictObject({
-  rotator: z.string().min(1).max(2048).optional(),
-  every: z.string().max(20).optional(),
-  schedule: z.string().min(1).max(256).optional(),
-  window: z
-    .string()
-    .regex(/^\d{1,2}h$/, 'takes hours such as 3h')
-    .optional(),
-  strategy: z.enum(['auto', ...STRATEGIES]).optional(),
-  overlap: z.string().max(20).optional(),
-  usernameMayChange: z.boolean().optional(),
-  via: z
-    .string()
-    .regex(/^(\[[0-9a-fA-F:.]+\]|[^:/\s]+):\d{1,5}$/, 'takes host:port')
-    .nullable()
-    .optional(),
-  endSessions: z.boolean().optional(),
-});
-type RotationBody = z.infer<typeof rotationBody>;
-
-const quarantineBody = z.strictObject({ despiteFindings: z.boolean().optional() });
+import type { RotationBody } from './wish-forms.ts';
 
 const DAY = 86_400_000;
 
@@ -31,7 +10,8 @@ const DAY = 86_400_000;
  *
  * @throws RekeyError `invalid-input`, naming the member, never its content.
  */
-export function readRotationWish(body: unknown): RotationWish {
+export async function readRotationWish(body: unknown): Promise<RotationWish> {
+  const { rotationBody } = await import('./wish-forms.ts');
   const wish = check(rotationBody, body);
   const rule = ruleOf(wish);
   const explicit = settingsOf(wish);
@@ -42,7 +22,8 @@ export function readRotationWish(body: unknown): RotationWish {
   };
 }
 
-export function readQuarantineEnd(body: unknown): { readonly despiteFindings: boolean } {
+export async function readQuarantineEnd(body: unknown): Promise<{ readonly despiteFindings: boolean }> {
+  const { quarantineBody } = await import('./wish-forms.ts');
   return { despiteFindings: check(quarantineBody, body).despiteFindings ?? false };
 }
 
@@ -77,7 +58,7 @@ function settingsOf(wish: RotationBody): Partial<RotationSettings> {
   };
 }
 
-function check<T>(schema: z.ZodType<T>, body: unknown): T {
+function check<T>(schema: ZodType<T>, body: unknown): T {
   const checked = schema.safeParse(body ?? {});
   if (checked.success) return checked.data;
   const problem = checked.error.issues[0];

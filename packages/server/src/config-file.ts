@@ -1,0 +1,56 @@
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { wrongUse } from './wrong-use.ts';
+
+/** What `rekey.yaml` may say. Loaded only where there is one: the YAML reader and zod are half of what a start loads. */
+const fileSchema = z.strictObject({
+  listen: z.string().optional(),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1')
+    .optional(),
+  account: z
+    .string()
+    .regex(/^\d{12}$/, 'must be twelve digits in quotes')
+    .optional(),
+  tls: z.strictObject({ cert: z.string(), key: z.string() }).optional(),
+  trustedProxies: z.array(z.string()).optional(),
+  insecureHttp: z.boolean().optional(),
+  logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).optional(),
+  audit: z
+    .strictObject({
+      durability: z.enum(['written', 'synced']).optional(),
+      fileBytes: z.int().min(65_536).optional(),
+    })
+    .optional(),
+  escrow: z.strictObject({ secondFolder: z.string().optional() }).optional(),
+  alerts: z
+    .strictObject({
+      webhooks: z.array(z.strictObject({ url: z.url(), secretFile: z.string() })).optional(),
+    })
+    .optional(),
+  rotation: z
+    .strictObject({
+      concurrency: z.int().min(1).max(256).optional(),
+      concurrencyPerTarget: z.int().min(1).max(64).optional(),
+    })
+    .optional(),
+});
+
+export type FileConfig = z.infer<typeof fileSchema>;
+
+/** @throws RekeyError `invalid-input` naming the file and what in it is not understood. */
+export function parseConfigFile(text: string, path: string): FileConfig {
+  const checked = fileSchema.safeParse(parseYaml(text, path));
+  if (checked.success) return checked.data;
+  const problem = checked.error.issues[0];
+  throw wrongUse(`${path}: ${problem?.path.join('.') || 'the file'}: ${problem?.message ?? 'is not understood'}.`);
+}
+
+function parseYaml(text: string, path: string): unknown {
+  try {
+    return parse(text) ?? {};
+  } catch (error) {
+    throw wrongUse(`${path} is not YAML: ${String(error instanceof Error ? error.message : error).split('\n')[0]}`);
+  }
+}

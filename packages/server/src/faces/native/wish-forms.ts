@@ -1,0 +1,26 @@
+import { STRATEGIES } from '@rekey/core';
+import { z } from 'zod';
+
+/** The bodies of native requests. Loaded with the first of them: zod is a sixth of what a server would load at start. */
+
+export const rotationBody = z.strictObject({
+  rotator: z.string().min(1).max(2048).optional(),
+  every: z.string().max(20).optional(),
+  schedule: z.string().min(1).max(256).optional(),
+  window: z
+    .string()
+    .regex(/^\d{1,2}h$/, 'takes hours such as 3h')
+    .optional(),
+  strategy: z.enum(['auto', ...STRATEGIES]).optional(),
+  overlap: z.string().max(20).optional(),
+  usernameMayChange: z.boolean().optional(),
+  via: z
+    .string()
+    .regex(/^(\[[0-9a-fA-F:.]+\]|[^:/\s]+):\d{1,5}$/, 'takes host:port')
+    .nullable()
+    .optional(),
+  endSessions: z.boolean().optional(),
+});
+export type RotationBody = z.infer<typeof rotationBody>;
+
+export const quarantineBody = z.strictObject({ despiteFindings: z.boolean().optional() });
