@@ -81,8 +81,10 @@ export interface PolicyVersionRecord {
 /** An issuer of web identity tokens that roles may trust. */
 export interface OidcProviderRecord {
   readonly arn: string;
-  /** Issuer without `https://`. */
+  /** Issuer without its scheme, as the ARN has it. */
   readonly url: string;
+  /** Issuer as its tokens name it in `iss`, with its scheme (`https://`; `http://` only where the server allows it). */
+  readonly issuer: string;
   /** Audiences that are accepted. */
   readonly clientIds: readonly string[];
   /** SHA-1 of the issuer's CA certificates, 40 hex digits; kept for clients, trust comes from the machine's CAs. */

@@ -1,3 +1,4 @@
+import type { InlinePolicy } from './access.ts';
 import type { Tag } from './secret.ts';
 
 /** Who asks. */
@@ -25,6 +26,8 @@ export interface PrincipalSession {
   readonly sourceIdentity: string | null;
   /** ARN of the OIDC provider whose token opened the session. */
   readonly federatedProvider: string | null;
+  /** Policies given when the session was opened: together the most that it may do. Empty where nothing narrows it. */
+  readonly policies: readonly InlinePolicy[];
 }
 
 /** The account's root, who may do everything. */
@@ -38,6 +41,8 @@ export interface Caller {
   readonly principal: Principal;
   /** Id of the access key or token the request was signed with; null for the engine itself. Never the secret part. */
   readonly accessKeyId: string | null;
+  /** Region the request was signed for; left out where that is the server's own. */
+  readonly region?: string;
   readonly address: string;
   readonly secure: boolean;
   readonly userAgent: string | null;
