@@ -3,8 +3,9 @@ import type { Tag } from './secret.ts';
 
 /** Who asks. */
 export interface Principal {
-  readonly kind: 'root' | 'user' | 'role-session' | 'engine';
-  /** ARN (`arn:aws:iam::000000000000:root`); of a session the assumed-role ARN. */
+  /** `federated`: bearer of a web identity token, who can do nothing but assume a role. */
+  readonly kind: 'root' | 'user' | 'role-session' | 'federated' | 'engine';
+  /** ARN (`arn:aws:iam::000000000000:root`); of a session the assumed-role ARN, of a bearer its OIDC provider's. */
   readonly arn: string;
   readonly accountId: string;
   /** Unique id: `AIDA…`, `AROA…:session`, of root the account's id. Never reused, unlike a name. */
@@ -28,6 +29,8 @@ export interface PrincipalSession {
   readonly federatedProvider: string | null;
   /** Policies given when the session was opened: together the most that it may do. Empty where nothing narrows it. */
   readonly policies: readonly InlinePolicy[];
+  /** Keys of the session's tags that a role assumed from it will carry too. */
+  readonly transitiveTagKeys: readonly string[];
 }
 
 /** The account's root, who may do everything. */
