@@ -10,6 +10,8 @@
 export interface StoreDriver {
   /** Kebab-case name for logs and `doctor`. */
   readonly name: string;
+  /** Whether other processes may commit to the same store: what is cached above it then has to be kept fresh. */
+  readonly shared: boolean;
 
   get(collection: string, id: string): Promise<StoredRecord | null>;
   /** In index order, ties broken by id. Never scans more than it returns, where an index is named. */
@@ -33,7 +35,10 @@ export interface StoreDriver {
    * `unavailable` (reason `changes-forgotten`) and must forget all that it knew.
    */
   changes(after: number, limit: number): Promise<readonly Change[]>;
-  /** Tells of each commit of any server, perhaps late, perhaps twice, never not at all while connected. */
+  /**
+   * Tells of each commit of any server, perhaps late, perhaps twice, never not at all while connected. A revision that is
+   * told stands for all before it.
+   */
   watch(listener: (revision: number) => void): () => void;
 
   /** Writes a consistent copy to a new file while running; refuses to overwrite. */
@@ -96,7 +101,10 @@ export interface ClaimRequest {
   readonly key: string;
   /** Id of the worker that asks. */
   readonly holder: string;
-  /** Milliseconds since the epoch. Drivers shared by several servers use the store's own clock instead. */
+  /**
+   * Milliseconds since the epoch. Drivers shared by several servers go by the store's own clock, and tell `until` in the
+   * asker's time all the same, counted from this moment.
+   */
   readonly now: number;
   readonly milliseconds: number;
 }

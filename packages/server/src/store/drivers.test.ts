@@ -2,10 +2,11 @@ import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { it } from 'node:test';
+import { after, it } from 'node:test';
 import fc from 'fast-check';
 import type { Batch, Claim, ListQuery, StoreDriver } from './driver.ts';
 import { MemoryDriver } from './memory.ts';
+import { TestPostgres, withoutPostgres } from './postgres.testing.ts';
 import { findDamage } from './sqlite/upkeep.ts';
 import { openSqliteDriver } from './sqlite.ts';
 
@@ -130,25 +131,42 @@ async function playAll(driver: StoreDriver, operations: readonly Operation[]): P
   return answers;
 }
 
-it('memory and sqlite give the same answers to any operations', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'rekey-cross-'));
-  let run = 0;
-  try {
+/** A driver over an empty store, and what is wrong in the store once the operations are played. */
+interface Candidate {
+  open(name: string): Promise<StoreDriver>;
+  findDamage(driver: StoreDriver, name: string): Promise<readonly string[]>;
+  readonly skip: string | false;
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'rekey-cross-'));
+after(() => rm(folder, { recursive: true, force: true }));
+const postgres = new TestPostgres();
+
+/** Every driver but the reference; a new one joins by a line here. */
+const CANDIDATES: Readonly<Record<string, Candidate>> = {
+  sqlite: {
+    open: async (name) => openSqliteDriver({ file: join(folder, name), create: true }),
+    findDamage: async (_, name) => findDamage(join(folder, name)),
+    skip: false,
+  },
+  postgres: { open: (name) => postgres.open(name), findDamage: (driver) => driver.check(), skip: withoutPostgres },
+};
+
+for (const [name, { open, findDamage, skip }] of Object.entries(CANDIDATES)) {
+  it(`memory and ${name} give the same answers to any operations`, { skip }, async () => {
+    let run = 0;
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { minLength: 5, maxLength: 60, size: 'max' }), async (operations) => {
-        const file = join(folder, `${run++}`);
-        const sqlite = openSqliteDriver({ file, create: true });
+        const place = `${run++}`;
+        const driver = await open(place);
         try {
-          assert.deepEqual(await playAll(sqlite, operations), await playAll(new MemoryDriver(), operations));
-          assert.deepEqual(findDamage(file), []);
+          assert.deepEqual(await playAll(driver, operations), await playAll(new MemoryDriver(), operations));
+          assert.deepEqual(await findDamage(driver, place), []);
         } finally {
-          await sqlite.close();
-          await rm(file, { force: true });
+          await driver.close();
         }
       }),
       { numRuns: 40 },
     );
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
-});
+  });
+}

@@ -69,6 +69,7 @@ export function openSqliteDriver(options: SqliteOptions): SqliteDriver {
 /** See {@link openSqliteDriver}. */
 export class SqliteDriver implements StoreDriver {
   readonly name = 'sqlite';
+  readonly shared: boolean;
   readonly file: string;
   readonly #reader: DatabaseSync;
   readonly #writer: Writer | null;
@@ -89,6 +90,7 @@ export class SqliteDriver implements StoreDriver {
     this.file = file;
     this.#reader = reader;
     this.#lock = lock;
+    this.shared = writing === null;
     this.#get = reader.prepare('SELECT revision, body FROM record WHERE collection = ? AND id = ?');
     this.#writer = writing === null ? null : new Writer({ file, ...writing }, (revision) => this.#tell(revision));
   }

@@ -1,26 +1,14 @@
-import { closeSync, openSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { RekeyError } from '@rekey/core';
-import { syncToDisk } from '../sync-to-disk.ts';
+import { beginBackupFile } from '../backup-file.ts';
 import { openForReading } from './connection.ts';
 
-/**
- * Copies the store as it stands to a new file, mode 0600, while it is being written to. The name is taken at once by
- * an empty file and gets its content in one step at the end: no crash leaves half a backup under it.
- */
+/** Copies the store as it stands to a new file, mode 0600, while it is being written to. */
 export function writeBackup(from: string, to: string): void {
-  reserve(to);
-  const partial = `${to}.partial`;
+  const backup = beginBackupFile(to);
   try {
-    rmSync(partial, { force: true });
-    closeSync(openSync(partial, 'wx', 0o600));
-    copyInto(from, partial);
-    syncToDisk(partial);
-    renameSync(partial, to);
-    syncToDisk(dirname(to));
+    copyInto(from, backup.partial);
+    backup.finish();
   } catch (error) {
-    rmSync(partial, { force: true });
-    rmSync(to, { force: true });
+    backup.abandon();
     throw error;
   }
 }
@@ -53,20 +41,4 @@ function copyInto(from: string, to: string): void {
   } finally {
     db.close();
   }
-}
-
-function reserve(file: string): void {
-  try {
-    closeSync(openSync(file, 'wx', 0o600));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'EEXIST') throw unwritable(file, code ?? 'unknown error');
-    const message = `There is a file at ${file} already; a backup never overwrites, choose another name.`;
-    throw new RekeyError('already-exists', message, { reason: 'backup-exists' });
-  }
-}
-
-function unwritable(file: string, code: string): RekeyError {
-  const message = `The backup ${file} cannot be written (${code}); choose a folder that exists and that rekey may write to.`;
-  return new RekeyError('invalid-input', message, { reason: 'backup-unwritable' });
 }
