@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { credentialsFromEnvironment, SecretsClient } from '@rekey/client';
+import { credentialsFromEnvironment, RekeyClientError, SecretsClient } from '@rekey/client';
 import { DEFAULT_DATA_FOLDER } from '../config.ts';
 import { readRunningServer } from '../running-server.ts';
 import { wrongUse } from './output.ts';
@@ -54,8 +54,15 @@ function over(endpoint: string, client: SecretsClient): Connection {
   return {
     endpoint,
     operation: (name, input) => client.call(name, input),
-    native: (method, path, body) => client.native(method, path, body),
+    native: (method, path, body) => client.native(method, path, body).catch(throwPlain),
   };
+}
+
+/** A native answer is a whole sentence about what the person named; method and path before it would only be noise. */
+function throwPlain(error: unknown): never {
+  if (!(error instanceof RekeyClientError) || error.status === null) throw error;
+  const { code, status, retryable, cause } = error;
+  throw new RekeyClientError(code, error.message.replace(/^[A-Z]+ \S+ failed: /, ''), { status, retryable, cause });
 }
 
 function regionOf(environment: Readonly<Record<string, string | undefined>>): string {

@@ -1,4 +1,24 @@
+import { readFileSync } from 'node:fs';
 import { wrongUse } from './output.ts';
+
+/** A file named on the command line. @throws RekeyError that says so in a sentence if it cannot be read */
+export function readNamedFile(path: string, what: string): Buffer {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw wrongUse(
+      code === 'ENOENT' ? `there is no ${what} at ${path}.` : `cannot read the ${what} ${path} (${code ?? 'unknown'}).`,
+    );
+  }
+}
+
+/** A whole number given as text of an option. */
+export function wholeNumber(option: string, text: string, from: number, to: number): number {
+  const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (number >= from && number <= to) return number;
+  throw wrongUse(`${option} takes a whole number from ${from} to ${to}, not "${text}".`);
+}
 
 /** All of standard input, bounded: a value is at most 65,536 bytes, so more than twice that is a mistake. */
 export async function readStandardInput(limit = 131_072): Promise<Buffer> {

@@ -1,3 +1,4 @@
+import { RekeyClientError } from '@rekey/client';
 import { messageOf, RekeyError } from '@rekey/core';
 
 /** Exit codes of every command (docs: "Exit code 0 success, 1 failure, 2 wrong use"). */
@@ -35,15 +36,31 @@ export function createOutput(
 
 /** The sentence and the exit code for whatever went wrong; with `--json` a document on standard output as well. */
 export function reportFailure(error: unknown, json: boolean): number {
-  const reason = error instanceof RekeyError ? error.reason : 'failure';
+  const reason = reasonOf(error);
   const message = messageOf(error);
   if (json) process.stdout.write(`${JSON.stringify({ error: { reason, message } })}\n`);
   process.stderr.write(`rekey: ${message}\n`);
-  return reason === 'wrong-use' ? EXIT.wrongUse : EXIT.failure;
+  return WRONG_USE.has(reason) ? EXIT.wrongUse : EXIT.failure;
+}
+
+/** Ours, and what servers answer to input that cannot be meant. */
+const WRONG_USE: ReadonlySet<string> = new Set([
+  ...['wrong-use', 'invalid-input', 'InvalidParameterException', 'ValidationException'],
+]);
+
+/** Which rule failed: ours, or the code that the server answered. */
+function reasonOf(error: unknown): string {
+  if (error instanceof RekeyError) return error.reason;
+  return error instanceof RekeyClientError ? error.code : 'failure';
 }
 
 export function wrongUse(message: string): RekeyError {
   return new RekeyError('invalid-input', message, { reason: 'wrong-use' });
+}
+
+/** `1 secret`, `2 secrets`. */
+export function counted(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /** Rows as aligned columns; the first row is the heading. */

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Help, Option } from 'commander';
 import { addAdopt } from './adopt.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
@@ -31,6 +31,7 @@ export function createProgram(version: string): Command {
     .version(version)
     .showHelpAfterError('(rekey --help lists the commands)')
     .addHelpText('after', EPILOGUE)
+    .configureHelp({ optionDescription: describeOption })
     .exitOverride();
   for (const add of [
     addServe,
@@ -51,6 +52,11 @@ export function createProgram(version: string): Command {
   ])
     add(program);
   return program;
+}
+
+/** That a switch is off unless it is given goes without saying. */
+function describeOption(this: Help, option: Option): string {
+  return Help.prototype.optionDescription.call(this, option).replace(' (default: false)', '');
 }
 
 /** Adds the three options every command but `serve` has. */

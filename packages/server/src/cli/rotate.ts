@@ -1,6 +1,7 @@
 import { RekeyError, type RotationRecord } from '@rekey/core';
 import type { Command } from 'commander';
 import { type Connection, connect, secretPath, type WhereOptions } from './connection.ts';
+import { wholeNumber } from './input.ts';
 import { createOutput, type Output } from './output.ts';
 import { withCommonOptions } from './program.ts';
 import { describeRecord, describeStep } from './rotation-text.ts';
@@ -22,6 +23,7 @@ export function addRotate(program: Command): void {
 
 async function rotate(name: string, options: Options): Promise<void> {
   const output = createOutput(options.json);
+  const patience = wholeNumber('--timeout', options.timeout, 1, 86_400) * 1000;
   const connection = await connect(options);
   const begun = (await connection.native('POST', secretPath(name, 'rotate'))) as unknown as {
     rotation: RotationRecord;
@@ -31,7 +33,7 @@ async function rotate(name: string, options: Options): Promise<void> {
     return;
   }
   output.progress(`${name}: rotation #${begun.rotation.number} begun`);
-  const ended = await waitForPromotion(connection, name, begun.rotation, output, Number(options.timeout) * 1000);
+  const ended = await waitForPromotion(connection, name, begun.rotation, output, patience);
   output.result({ rotation: ended }, () => summary(name, ended));
   if (ended.state === 'blocked' || ended.state === 'rolled-back' || ended.state === 'abandoned')
     throw new RekeyError(

@@ -21,13 +21,15 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
   if (rotation === null || rotation === undefined)
     return `${name}: no rotation configured; \`rekey rotation set ${name} --rotator …\` does it`;
   return [
-    `${name}: ${rotation.enabled ? 'rotates' : 'rotation is off'} with ${rotation.functionArn ?? 'no function'}, ${describeRule(rotation)}`,
+    `${name}: ${describeConfigured(rotation)}`,
     `  strategy   ${rotation.settings.strategy}${rotation.settings.usernameMayChange ? ' (the username may change)' : ''}`,
     `  overlap    ${formatDuration(rotation.settings.overlap)}`,
     ...(rotation.settings.via === null ? [] : [`  via        ${printable(rotation.settings.via)}`]),
     `  rotated    ${relativeTime(rotation.lastRotatedAt, now)}`,
     `  next       ${rotation.plannedAt === null ? 'not planned' : relativeTime(rotation.plannedAt, now)}`,
-    ...(answer.due?.reasons ?? []).map((entry) => `  due        ${printable(entry.sentence)}`),
+    ...(answer.due?.reasons ?? []).map(
+      (entry) => `  ${answer.due?.due ? 'due      ' : 'not due  '}  ${printable(entry.sentence)}`,
+    ),
     ...(answer.active ? [`  running    ${describeRecord(answer.active, now)}`] : []),
     ...(answer.queued ? [`  queued     ${describeRecord(answer.queued, now)}`] : []),
     ...describeRecent(answer.recent ?? [], now),
@@ -45,7 +47,7 @@ export function describeRecord(record: RotationRecord, now: number): string {
     record.nextAttemptAt !== null && record.nextAttemptAt > now
       ? `, goes on ${relativeTime(record.nextAttemptAt, now)}`
       : '';
-  return `#${record.number} ${record.state}${waits}${error}${next}`;
+  return `#${record.number} ${record.state}${next === '' ? waits : waits.replace(/\.$/, '')}${error}${next}`;
 }
 
 /** One line of progress for a finished attempt at a step. */
@@ -57,6 +59,11 @@ export function describeStep(step: StepRecord): string {
       `\n    ${finding.kind}: ${printable(finding.text)}${finding.statement === null ? '' : ` → ${printable(finding.statement)}`}`,
   );
   return `${step.step.padEnd(7)} ${step.outcome}${step.errorClass === null ? '' : ` (${step.errorClass})`} in ${seconds} s${reason}${found.join('')}`;
+}
+
+function describeConfigured(rotation: SecretRotation): string {
+  const how = `${rotation.functionArn ?? 'no function'}, ${describeRule(rotation)}`;
+  return rotation.enabled ? `rotates with ${how}` : `rotation is off (it was ${how})`;
 }
 
 function describeRule(rotation: SecretRotation): string {

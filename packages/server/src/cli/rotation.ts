@@ -1,3 +1,4 @@
+import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { connect, secretPath, type WhereOptions } from './connection.ts';
 import { createOutput } from './output.ts';
@@ -75,6 +76,9 @@ async function show(name: string, options: WhereOptions & { json: boolean }): Pr
 
 async function off(name: string, options: WhereOptions & { json: boolean }): Promise<void> {
   const output = createOutput(options.json);
-  const answer = await (await connect(options)).operation('CancelRotateSecret', { SecretId: name });
+  const connection = await connect(options);
+  const { rotation } = await connection.native('GET', secretPath(name, 'rotation'));
+  if (rotation === null) throw new RekeyError('invalid-state', `${name} has no rotation that could be switched off.`);
+  const answer = await connection.operation('CancelRotateSecret', { SecretId: name });
   output.result(answer, () => `${name}: rotation is off; \`rekey rotation set ${name} …\` turns it on again`);
 }

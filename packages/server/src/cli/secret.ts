@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { connect, type WhereOptions } from './connection.ts';
-import { readHidden, readStandardInput } from './input.ts';
+import { readHidden, readNamedFile, readStandardInput, wholeNumber } from './input.ts';
 import { createOutput, printable, relativeTime, table, wrongUse } from './output.ts';
 import { withCommonOptions } from './program.ts';
 
@@ -66,7 +65,7 @@ async function put(name: string, options: PutOptions): Promise<void> {
 async function readValue(options: PutOptions): Promise<Buffer> {
   const raw =
     options.file !== undefined
-      ? readFileSync(options.file)
+      ? readNamedFile(options.file, 'file')
       : process.stdin.isTTY
         ? Buffer.from(await readHidden('Value (not shown): '))
         : await readStandardInput();
@@ -140,22 +139,35 @@ async function describe(name: string, options: Options): Promise<void> {
   const output = createOutput(options.json);
   const connection = await connect(options);
   const answer = await connection.operation('DescribeSecret', { SecretId: name });
-  output.result(answer, () =>
-    Object.entries(answer)
-      .map(
-        ([key, value]) =>
-          `${key.padEnd(22)} ${printable(key.endsWith('Date') ? new Date(milliseconds(value) ?? 0).toISOString() : typeof value === 'string' ? value : JSON.stringify(value))}`,
-      )
-      .join('\n'),
-  );
+  output.result(answer, () => Object.entries(answer).flatMap(describeField).join('\n'));
+}
+
+const WIDTH_OF_FIELDS = 22;
+
+/** One line per field; versions and tags, of which there are several, one line each. */
+function describeField([name, value]: [string, unknown]): string[] {
+  const line = (text: string, at: number) => printable(`${(at === 0 ? name : '').padEnd(WIDTH_OF_FIELDS)} ${text}`);
+  if (name === 'VersionIdsToStages')
+    return Object.entries(value as Record<string, string[]>)
+      .map(([id, labels]) => `${id} ${labels.join(', ')}`)
+      .map(line);
+  if (name === 'Tags') return (value as Tag[]).map((tag) => `${tag.Key}=${tag.Value}`).map(line);
+  if (name.endsWith('Date')) return [line(new Date(milliseconds(value) ?? 0).toISOString(), 0)];
+  return [line(typeof value === 'string' ? value : JSON.stringify(value), 0)];
+}
+
+interface Tag {
+  readonly Key: string;
+  readonly Value: string;
 }
 
 async function remove(name: string, options: Options & { recoveryDays: string; atOnce: boolean }): Promise<void> {
   const output = createOutput(options.json);
+  const days = wholeNumber('--recovery-days', options.recoveryDays, 7, 30);
   const connection = await connect(options);
   const answer = await connection.operation('DeleteSecret', {
     SecretId: name,
-    ...(options.atOnce ? { ForceDeleteWithoutRecovery: true } : { RecoveryWindowInDays: Number(options.recoveryDays) }),
+    ...(options.atOnce ? { ForceDeleteWithoutRecovery: true } : { RecoveryWindowInDays: days }),
   });
   output.result(answer, () =>
     options.atOnce

@@ -1,9 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { describePlan } from './adopt.ts';
 import { type Connection, connect, secretPath, type WhereOptions } from './connection.ts';
-import { readHidden } from './input.ts';
+import { readHidden, readNamedFile, wholeNumber } from './input.ts';
 import { createOutput, type Output, wrongUse } from './output.ts';
 import { withCommonOptions } from './program.ts';
 import { rotationBody } from './rotation.ts';
@@ -62,17 +61,16 @@ async function setupPostgres(name: string, options: Options): Promise<void> {
   const connection = await connect(options);
   const value = await readCredential(options);
   const stored = await storeSecret(connection, name, value);
-  output.progress(`${name}: stored as version ${stored}`);
+  output.progress(`${name}: stored as version ${stored.versionId}`);
   const adoption = (await connection.native(
     'POST',
     secretPath(name, 'adopt'),
     adoptionBody(options),
   )) as unknown as Adoption;
-  if (adoption.probe.outcome !== 'accepted')
-    throw new RekeyError(
-      'invalid-state',
-      `${name}: ${value.host}:${value.port} did not accept the credential (${adoption.probe.outcome}): ${adoption.probe.reason}. It is stored; put the right one and run rekey setup again.`,
-    );
+  if (adoption.probe.outcome !== 'accepted') {
+    const kept = await takeBack(connection, name, stored);
+    throw notAccepted(name, `${value.host}:${value.port}`, adoption.probe, kept);
+  }
   output.progress(`${name}: the server accepts it (${adoption.probe.reason})`);
   if (adoption.plan !== null) for (const line of describePlan(adoption.plan)) output.progress(line);
   if ((adoption.plan?.needs.length ?? 0) > 0)
@@ -117,10 +115,10 @@ async function readCredential(
   const password =
     options.passwordFile === undefined
       ? await askPassword()
-      : readFileSync(options.passwordFile, 'utf8').replace(/\r?\n$/, '');
-  const port = Number(options.port);
-  if (!Number.isInteger(port) || port < 1 || port > 65_535)
-    throw wrongUse(`--port takes a number from 1 to 65535, not "${options.port}".`);
+      : readNamedFile(options.passwordFile, 'password file')
+          .toString()
+          .replace(/\r?\n$/, '');
+  const port = wholeNumber('--port', options.port, 1, 65_535);
   return {
     engine: 'postgres',
     host,
@@ -157,12 +155,56 @@ async function agreed(options: Options, output: Output): Promise<boolean> {
   return answer === true;
 }
 
+interface Stored {
+  readonly versionId: string;
+  /** What was current before; null for a new secret. */
+  readonly before: string | null;
+}
+
 /** Creates the secret, or puts a new version when it exists. */
-async function storeSecret(connection: Connection, name: string, value: Record<string, unknown>): Promise<string> {
+async function storeSecret(connection: Connection, name: string, value: Record<string, unknown>): Promise<Stored> {
   const content = { SecretString: JSON.stringify(value) };
-  const answer = await connection.operation('UpdateSecret', { SecretId: name, ...content }).catch((error: unknown) => {
-    if ((error as { code?: string }).code !== 'ResourceNotFoundException') throw error;
-    return connection.operation('CreateSecret', { Name: name, ...content });
-  });
-  return String(answer.VersionId);
+  const before = await currentVersion(connection, name);
+  const answer =
+    before === null
+      ? await connection.operation('CreateSecret', { Name: name, ...content })
+      : await connection.operation('UpdateSecret', { SecretId: name, ...content });
+  return { versionId: String(answer.VersionId), before };
+}
+
+/** Null where there is no such secret; what exists without a value has the empty text. */
+async function currentVersion(connection: Connection, name: string): Promise<string | null> {
+  try {
+    const { VersionIdsToStages: labels = {} } = await connection.operation('DescribeSecret', { SecretId: name });
+    const versions = Object.entries(labels as Record<string, readonly string[]>);
+    return versions.find(([, stages]) => stages.includes('AWSCURRENT'))?.[0] ?? '';
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ResourceNotFoundException') return null;
+    throw error;
+  }
+}
+
+/** What applications read already must not stay replaced by what was not seen to log in. */
+async function takeBack(connection: Connection, name: string, { versionId, before }: Stored): Promise<string> {
+  if (before === null || before === '') return 'It is stored, and nothing rotates';
+  if (before !== versionId)
+    await connection.operation('UpdateSecretVersionStage', {
+      SecretId: name,
+      VersionStage: 'AWSCURRENT',
+      MoveToVersionId: before,
+      RemoveFromVersionId: versionId,
+    });
+  return 'The value before is current again';
+}
+
+function notAccepted(name: string, target: string, probe: Adoption['probe'], kept: string): RekeyError {
+  const [what, todo] =
+    probe.outcome === 'refused'
+      ? ['refused the credential', 'find the right one']
+      : ['could not be asked about the credential', 'see that it answers'];
+  const reason = probe.reason.replace(/\.$/, '');
+  return new RekeyError(
+    'invalid-state',
+    `${name}: ${target} ${what} (${reason}). ${kept}; ${todo}, then run rekey setup postgres ${name} again.`,
+  );
 }

@@ -1,7 +1,7 @@
 import type { RotationRecord } from '@rekey/core';
 import type { Command } from 'commander';
 import { connect, secretPath, type WhereOptions } from './connection.ts';
-import { createOutput, printable, relativeTime } from './output.ts';
+import { counted, createOutput, printable, relativeTime } from './output.ts';
 import { withCommonOptions } from './program.ts';
 import { describeRecord, describeRotation } from './rotation-text.ts';
 
@@ -43,7 +43,7 @@ export function describeStatus(answer: StatusAnswer, now: number): string {
   const section = (title: string, lines: readonly string[]) => (lines.length === 0 ? [] : ['', title, ...lines]);
   const troubles = answer.blocked.length + answer.alerts.length;
   return [
-    `rekey ${answer.version}: ${answer.secrets} secrets, ${answer.running.length} rotations running, ${troubles === 0 ? 'no trouble' : `${troubles} in trouble`}`,
+    `rekey ${answer.version}: ${counted(answer.secrets, 'secret')}, ${counted(answer.running.length, 'rotation')} running, ${troubles === 0 ? 'no trouble' : `${troubles} in trouble`}`,
     ...(answer.quarantined ? ['', 'QUARANTINE: nothing rotates; see `rekey quarantine status`'] : []),
     ...section('Blocked (needs a person)', answer.blocked.map(record)),
     ...section(
