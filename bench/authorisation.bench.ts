@@ -4,12 +4,15 @@ import type { PolicyPrincipal } from '../packages/server/src/auth/policy/princip
 import { FactContext } from '../packages/server/src/auth/policy/request-facts.ts';
 import { type Benchmark, type Figure, median, round } from './figure.ts';
 
-const DECISIONS = 20_000;
-const ROUNDS = 15;
+const DECISIONS = 10_000;
+const ROUNDS = 11;
+/** Alone and among others by turns, so that a busy moment of the machine hits both. */
+const TURNS = 4;
 const ELSEWHERE = 10_000;
 const ACCOUNT = '111122223333';
 const ARNS = `arn:aws:secretsmanager:us-east-1:${ACCOUNT}:secret:`;
 const ROLE = `arn:aws:iam::${ACCOUNT}:role/app`;
+const SECRET = `${ARNS}app/db-AbCdEf`;
 const READ = 'secretsmanager:GetSecretValue';
 
 const principal: PolicyPrincipal = {
@@ -34,18 +37,20 @@ export const benchmark: Benchmark = {
   name: 'authorisation of GetSecretValue with 50 statements in play',
   async run() {
     const inPlay = fiftyStatements();
-    measure(inPlay);
-    const alone = Array.from({ length: ROUNDS }, () => measure(inPlay));
-    const elsewhere = Array.from({ length: ELSEWHERE }, (_, index) =>
-      attached('identity', `other-${index}`, [reading(`other-${index}/*`)]),
-    );
-    const crowded = Array.from({ length: ROUNDS }, () => measure(inPlay));
-    return figures(alone, crowded, elsewhere.length);
+    const alone: number[] = [];
+    const crowded: number[] = [];
+    for (let turn = 0; turn < TURNS; turn++) {
+      alone.push(...rounds(inPlay));
+      const elsewhere = policiesOfOthers();
+      crowded.push(...rounds(inPlay));
+      if (elsewhere.length !== ELSEWHERE) throw new Error('The others left while the benchmark ran.');
+    }
+    return figures(alone, crowded);
   },
 };
 
-function figures(alone: readonly number[], crowded: readonly number[], elsewhere: number): Figure[] {
-  const detail = `median of ${ROUNDS} rounds of ${DECISIONS} decisions, CPU time of the process`;
+function figures(alone: readonly number[], crowded: readonly number[]): Figure[] {
+  const detail = `median of ${ROUNDS * TURNS} rounds of ${DECISIONS} decisions, CPU time of the process`;
   return [
     {
       name: 'authorisation, 50 statements in play',
@@ -56,14 +61,24 @@ function figures(alone: readonly number[], crowded: readonly number[], elsewhere
       detail,
     },
     {
-      name: `the same with ${elsewhere} policies of others`,
-      value: round(median(crowded) / median(alone)),
+      name: `the same with ${ELSEWHERE} policies of others`,
+      value: round(fastest(crowded) / fastest(alone)),
       unit: '×',
       limit: 1.1,
       must: 'stay below',
-      detail: `${round(median(alone))} µs alone, ${round(median(crowded))} µs among them`,
+      detail: `fastest rounds: ${round(fastest(alone))} µs alone, ${round(fastest(crowded))} µs among them`,
     },
   ];
+}
+
+function policiesOfOthers(): AttachedPolicy[] {
+  return Array.from({ length: ELSEWHERE }, (_, at) => attached('identity', `other-${at}`, [reading(`other-${at}/*`)]));
+}
+
+/** Each time after a warm-up: ten thousand new objects are also work for the garbage collector, which is over by then. */
+function rounds(policies: PoliciesInPlay): number[] {
+  for (let warmUp = 0; warmUp < 5; warmUp++) measure(policies);
+  return Array.from({ length: ROUNDS }, () => measure(policies));
 }
 
 /** Microseconds of CPU per decision. */
@@ -85,10 +100,15 @@ function decideOnce(policies: PoliciesInPlay, at: number): void {
     resource: { accountId: ACCOUNT, tags: [{ key: 'team', value: 'blue' }] },
     requestTags: null,
     tagKeys: null,
-    keys: { 'secretsmanager:SecretId': `${ARNS}app/db-AbCdEf`, 'secretsmanager:VersionStage': 'AWSCURRENT' },
+    keys: { 'secretsmanager:SecretId': SECRET, 'secretsmanager:VersionStage': 'AWSCURRENT' },
   });
-  const decision = evaluate({ principal, action: READ, resource: `${ARNS}app/db-AbCdEf`, context, policies });
+  const decision = evaluate({ principal, action: READ, resource: SECRET, context, policies });
   if (!decision.allowed) throw new Error(`The benchmark's own policies deny it: ${decision.missing}`);
+}
+
+/** A neighbour on the machine can only make a round slower; the fastest ones are comparable. */
+function fastest(times: readonly number[]): number {
+  return Math.min(...times);
 }
 
 type Written = Readonly<Record<string, unknown>>;

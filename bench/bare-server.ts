@@ -1,22 +1,23 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { serveMeasured } from './children.ts';
 
-// The peer of the signed read: node:http reading the body and answering the same bytes, nothing else.
-const server = createServer();
+// The peer of the signed read: node:http that reads the body and answers the same bytes, and does nothing else.
+const { status, headers, body } = JSON.parse(process.env.BENCH_ANSWER ?? '') as {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+};
 
-serveMeasured({
-  async start(setup) {
-    const { body, headers } = setup as { body: string; headers: Record<string, string> };
-    server.on('request', (request, response) => {
-      request.on('data', () => {});
-      request.on('end', () => {
-        response.writeHead(200, { ...headers, 'content-length': Buffer.byteLength(body) });
-        response.end(body);
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    return { port: (server.address() as AddressInfo).port };
-  },
-  stop: () => void server.close(),
+const server = createServer({ keepAliveTimeout: 65_000, noDelay: true }, (request, response) => {
+  request.on('data', () => {});
+  request.on('end', () => {
+    response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+    response.end(body);
+  });
 });
+
+server.listen(0, '127.0.0.1', () => {
+  const { address, port } = server.address() as AddressInfo;
+  console.log(`bare node:http listening on http://${address}:${port}`);
+});
+process.once('SIGTERM', () => process.exit(0));

@@ -1,75 +1,76 @@
-import { connect, type Socket } from 'node:net';
+import { expectOk, RawConnection } from './raw-connection.ts';
 
-/** What a run of load has measured. */
-export interface LoadResult {
-  readonly requests: number;
-  readonly seconds: number;
-  /** Milliseconds, one per request. */
-  readonly latencies: readonly number[];
-  /** Answers whose status line was not the expected one. */
-  readonly unexpected: number;
-}
-
-export interface LoadOptions {
+export interface LoadTarget {
   readonly host: string;
   readonly port: number;
-  /** The whole request, head and body, sent again and again. */
-  readonly request: Buffer;
+}
+
+export interface SaturatingLoad {
+  /** Whole requests, head and body; each connection goes round them, beginning at its own place. */
+  readonly requests: readonly Buffer[];
   readonly connections: number;
   readonly milliseconds: number;
-  /** Start of every right answer. */
-  readonly expected?: string;
+}
+
+/** Keeps every connection busy and returns the number of requests answered. A refusal ends the benchmark. */
+export async function saturate(target: LoadTarget, load: SaturatingLoad): Promise<number> {
+  const end = performance.now() + load.milliseconds;
+  let answered = 0;
+  await onConnections(target, load.connections, async (connection, place) => {
+    for (let at = place; performance.now() < end; at += load.connections) {
+      expectOk(await connection.exchange(load.requests[at % load.requests.length]!));
+      answered += 1;
+    }
+  });
+  return answered;
+}
+
+export interface PacedLoad {
+  readonly requests: readonly Buffer[];
+  readonly connections: number;
+  /** Of all connections together. */
+  readonly requestsPerSecond: number;
+  readonly milliseconds: number;
 }
 
 /**
- * Keeps a number of connections busy with the same request, one at a time each. A generator of raw bytes: it must cost
- * little, for it shares the machine with what it measures.
+ * Sends at a fixed pace and returns each request's latency in milliseconds. A request that could not be sent when it
+ * was due, because the one before was not answered yet, counts from when it was due: a stall is not left out because
+ * nobody could ask during it.
  */
-export async function load(options: LoadOptions): Promise<LoadResult> {
+export async function pace(target: LoadTarget, load: PacedLoad): Promise<readonly number[]> {
   const latencies: number[] = [];
-  let unexpected = 0;
+  const interval = (load.connections * 1000) / load.requestsPerSecond;
   const begun = performance.now();
-  const end = begun + options.milliseconds;
-  await Promise.all(
-    Array.from({ length: options.connections }, () =>
-      drive(options, end, (latency, right) => {
-        latencies.push(latency);
-        if (!right) unexpected += 1;
-      }),
-    ),
-  );
-  return { requests: latencies.length, seconds: (performance.now() - begun) / 1000, latencies, unexpected };
-}
-
-function drive(options: LoadOptions, end: number, tell: (latency: number, right: boolean) => void): Promise<void> {
-  const expected = Buffer.from(options.expected ?? 'HTTP/1.1 200');
-  return new Promise((resolve, reject) => {
-    const socket: Socket = connect({ host: options.host, port: options.port, noDelay: true });
-    let sentAt = 0;
-    let received: Buffer = Buffer.alloc(0);
-    const send = () => {
-      sentAt = performance.now();
-      socket.write(options.request);
-    };
-    socket.once('connect', send);
-    socket.once('error', reject);
-    socket.once('close', () => resolve());
-    socket.on('data', (chunk: Buffer) => {
-      received = received.length === 0 ? chunk : Buffer.concat([received, chunk]);
-      const length = answerLength(received);
-      if (length === null || received.length < length) return;
-      tell(performance.now() - sentAt, received.subarray(0, expected.length).equals(expected));
-      received = received.subarray(length);
-      if (performance.now() >= end) socket.end();
-      else send();
-    });
+  await onConnections(target, load.connections, async (connection, place) => {
+    let due = begun + (place * interval) / load.connections;
+    for (let at = place; due < begun + load.milliseconds; due += interval, at += load.connections) {
+      const idle = await until(due);
+      const from = idle ? performance.now() : due;
+      expectOk(await connection.exchange(load.requests[at % load.requests.length]!));
+      latencies.push(performance.now() - from);
+    }
   });
+  return latencies;
 }
 
-/** Bytes of the whole answer, once its head is there. */
-function answerLength(received: Buffer): number | null {
-  const head = received.indexOf('\r\n\r\n');
-  if (head < 0) return null;
-  const match = /\r\ncontent-length: (\d+)/i.exec(received.toString('latin1', 0, head));
-  return head + 4 + Number(match?.[1] ?? 0);
+/** False if the moment is over already. */
+async function until(due: number): Promise<boolean> {
+  const wait = due - performance.now();
+  if (wait <= 0) return false;
+  await new Promise((resolve) => setTimeout(resolve, wait));
+  return true;
+}
+
+async function onConnections(
+  { host, port }: LoadTarget,
+  count: number,
+  work: (connection: RawConnection, place: number) => Promise<void>,
+): Promise<void> {
+  const connections = await Promise.all(Array.from({ length: count }, () => RawConnection.open(host, port)));
+  try {
+    await Promise.all(connections.map(work));
+  } finally {
+    for (const connection of connections) connection.close();
+  }
 }
