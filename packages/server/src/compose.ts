@@ -22,6 +22,8 @@ import { ensureRoot, type RootCredentials, rootKeyOf } from './root-credentials.
 import { accessUnder, type MakeRotationFunction, rotationFunctions } from './rotation-functions.ts';
 import { leaveServerNote, removeServerNote } from './running-server.ts';
 import { createService } from './service/service.ts';
+import { AccessUses } from './service/access/access-uses.ts';
+import { AccessDirectory } from './service/access/directory.ts';
 import { openStorage } from './storage-opening.ts';
 import { upkeepOf } from './upkeep.ts';
 
@@ -95,6 +97,9 @@ async function start(
   const quarantine = new Quarantine({ ...parts, escrow, findFunction, holder });
   const service = createService({
     ...parts,
+  const directory = new AccessDirectory(store, account);
+  const uses = new AccessUses({ store, clock, log, region });
+  closers.push(() => uses.close());
     escrow,
     holders,
     rotations,
@@ -103,6 +108,7 @@ async function start(
     upkeep: upkeepOf(store, quarantine),
     random,
     region,
+    access: { directory, uses, providers: { allowHttp: environment.REKEY_ALLOW_HTTP_ISSUERS === '1' } },
     account,
   });
   const jobs = [...service.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];

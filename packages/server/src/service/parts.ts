@@ -4,6 +4,7 @@ import type { EscrowJournal } from '../engine/escrow.ts';
 import type { Rotations } from '../engine/rotations.ts';
 import type { HolderRecord } from '../store/collections.ts';
 import type { Store } from '../store/store.ts';
+import type { AccessOptions } from './access/access.ts';
 import type { UpkeepParts } from './upkeep.ts';
 
 /** What the use cases stand on; `compose.ts` puts it together. */
@@ -17,6 +18,7 @@ export interface ServiceParts {
   /** The same functions as they would be under other settings: for plans of what is not configured yet. */
   readonly findFunctionUnder: (settings: RotationSettings) => FindRotationFunction;
   readonly upkeep: UpkeepParts;
+  readonly access: AccessOptions;
   readonly clock: Pick<Clock, 'now'>;
   readonly random: RandomSource;
   /** AWS region and account that ARNs are made with. */

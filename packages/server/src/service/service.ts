@@ -1,4 +1,5 @@
 import type { PeriodicJob } from '../engine/worker.ts';
+import { type Access, createAccess } from './access/access.ts';
 import type { ServiceParts } from './parts.ts';
 import { purgeJob } from './purge.ts';
 import { RandomPasswords } from './random-password.ts';
@@ -25,6 +26,7 @@ export interface Service {
   readonly cases: Pick<UseCases, 'refuse'>;
   /** What is to be done from time to time; for the engine's worker. */
   readonly jobs: readonly PeriodicJob[];
+  readonly access: Access;
 }
 
 export function createService(parts: ServiceParts): Service {
@@ -41,3 +43,4 @@ export function createService(parts: ServiceParts): Service {
     jobs: [purgeJob({ ...parts, changes })],
   };
 }
+    access: createAccess(parts, cases, parts.access),

@@ -3,6 +3,8 @@ import { rootPrincipal, silentLogger } from '@rekey/core';
 import type { AuditEntry, AuditLog } from '../audit/entry.ts';
 import { Holders } from '../engine/holders.ts';
 import { type Engine, FakeClock, openEngine, seededRandom } from '../engine/testing.ts';
+import { AccessUses } from './access/access-uses.ts';
+import { AccessDirectory } from './access/directory.ts';
 import { createService, type Service } from './service.ts';
 
 /** The use cases over a store in memory and a real engine, with clock, randomness and audit under a test's control. */
@@ -11,6 +13,8 @@ export interface TestService {
   readonly engine: Engine;
   readonly clock: FakeClock;
   readonly holders: Holders;
+  readonly directory: AccessDirectory;
+  readonly uses: AccessUses;
   /** What was audited for requests, oldest first. */
   readonly audited: AuditEntry[];
   /** Makes the audit log fail from now on. */
@@ -38,6 +42,8 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
   });
   const { log: audit, audited, breakAudit } = fakeAudit();
   const holders = new Holders({ store: engine.store, clock, log: silentLogger });
+  const directory = new AccessDirectory(engine.store, '000000000000');
+  const uses = new AccessUses({ store: engine.store, clock, log: silentLogger, region: 'us-east-1' });
   const service = createService({
     store: engine.store,
     audit,
@@ -54,9 +60,10 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
     clock,
     random: seededRandom(`service ${opened}`),
     region: 'us-east-1',
+    access: { directory, uses, providers: { allowHttp: false } },
     account: '000000000000',
   });
-  return { service, engine, clock, holders, audited, breakAudit };
+  return { service, engine, clock, holders, directory, uses, audited, breakAudit };
 }
 
 export const ROOT: Caller = {

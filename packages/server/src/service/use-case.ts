@@ -78,6 +78,24 @@ export class UseCases {
     error: unknown,
   ): Promise<void> {
     await this.#append({ ...request, resource: null, versionId: null, ...outcomeOf(error) });
+  /**
+   * A request about something that is no secret: a user, a role, a policy.
+   *
+   * @param locate looks up what it is about; permission is decided on the ARN it answers with
+   */
+  async onResource<T, F extends { readonly arn: string }>(
+    ask: Ask & { locate(): F | Promise<F> },
+    perform: (found: F, trail: Trail) => Promise<T> | T,
+  ): Promise<T> {
+    const trail: Trail = { resource: null, versionId: null, detail: null };
+    return this.#audited(ask, trail, async () => {
+      const found = await ask.locate();
+      trail.resource = found.arn;
+      trail.detail = this.#permit(ask, found.arn, null);
+      return perform(found, trail);
+    });
+  }
+
   }
 
   #permit(ask: Ask, resource: string, secret: SecretRecord | null): string {
