@@ -21,9 +21,9 @@ import { listen } from './listen.ts';
 import { ensureRoot, type RootCredentials, rootKeyOf } from './root-credentials.ts';
 import { accessUnder, type MakeRotationFunction, rotationFunctions } from './rotation-functions.ts';
 import { leaveServerNote, removeServerNote } from './running-server.ts';
-import { createService } from './service/service.ts';
 import { AccessUses } from './service/access/access-uses.ts';
 import { AccessDirectory } from './service/access/directory.ts';
+import { createService } from './service/service.ts';
 import { openStorage } from './storage-opening.ts';
 import { upkeepOf } from './upkeep.ts';
 
@@ -95,20 +95,20 @@ async function start(
   const findFunction = rotationFunctions(makeFunction, access, config);
   const rotations = new Rotations({ ...parts, journal, escrow, random, onBegun: () => worker.wake() });
   const quarantine = new Quarantine({ ...parts, escrow, findFunction, holder });
-  const service = createService({
-    ...parts,
   const directory = new AccessDirectory(store, account);
   const uses = new AccessUses({ store, clock, log, region });
   closers.push(() => uses.close());
+  const service = createService({
+    ...parts,
     escrow,
     holders,
     rotations,
     findFunction,
     findFunctionUnder: (settings) => rotationFunctions(makeFunction, accessUnder(access, settings), config),
     upkeep: upkeepOf(store, quarantine),
+    access: { directory, uses, providers: { allowHttp: environment.REKEY_ALLOW_HTTP_ISSUERS === '1' } },
     random,
     region,
-    access: { directory, uses, providers: { allowHttp: environment.REKEY_ALLOW_HTTP_ISSUERS === '1' } },
     account,
   });
   const jobs = [...service.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];

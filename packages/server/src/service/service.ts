@@ -22,11 +22,11 @@ export interface Service {
   readonly passwords: RandomPasswords;
   readonly status: StatusCase;
   readonly upkeep: UpkeepCases;
+  readonly access: Access;
   /** For requests that are refused before a use case begins. */
   readonly cases: Pick<UseCases, 'refuse'>;
   /** What is to be done from time to time; for the engine's worker. */
   readonly jobs: readonly PeriodicJob[];
-  readonly access: Access;
 }
 
 export function createService(parts: ServiceParts): Service {
@@ -39,8 +39,8 @@ export function createService(parts: ServiceParts): Service {
     passwords: new RandomPasswords(parts.random, cases),
     status: new StatusCase(parts, cases),
     upkeep: new UpkeepCases(parts.upkeep, cases),
+    access: createAccess(parts, cases, parts.access),
     cases,
     jobs: [purgeJob({ ...parts, changes })],
   };
 }
-    access: createAccess(parts, cases, parts.access),

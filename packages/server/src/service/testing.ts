@@ -40,10 +40,10 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
       return findFunction;
     },
   });
-  const { log: audit, audited, breakAudit } = fakeAudit();
-  const holders = new Holders({ store: engine.store, clock, log: silentLogger });
   const directory = new AccessDirectory(engine.store, '000000000000');
   const uses = new AccessUses({ store: engine.store, clock, log: silentLogger, region: 'us-east-1' });
+  const { log: audit, audited, breakAudit } = fakeAudit();
+  const holders = new Holders({ store: engine.store, clock, log: silentLogger });
   const service = createService({
     store: engine.store,
     audit,
@@ -57,10 +57,10 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
       quarantine: async () => ({ quarantine: null, report: [] }),
       endQuarantine: async () => {},
     },
+    access: { directory, uses, providers: { allowHttp: false } },
     clock,
     random: seededRandom(`service ${opened}`),
     region: 'us-east-1',
-    access: { directory, uses, providers: { allowHttp: false } },
     account: '000000000000',
   });
   return { service, engine, clock, holders, directory, uses, audited, breakAudit };

@@ -72,12 +72,6 @@ export class UseCases {
     });
   }
 
-  /** Audits a request that was refused before any use case began: malformed, unknown, not authenticated. */
-  async refuse(
-    request: Pick<AuditEntry, 'action' | 'principal' | 'accessKeyId' | 'address' | 'requestId'>,
-    error: unknown,
-  ): Promise<void> {
-    await this.#append({ ...request, resource: null, versionId: null, ...outcomeOf(error) });
   /**
    * A request about something that is no secret: a user, a role, a policy.
    *
@@ -96,6 +90,12 @@ export class UseCases {
     });
   }
 
+  /** Audits a request that was refused before any use case began: malformed, unknown, not authenticated. */
+  async refuse(
+    request: Pick<AuditEntry, 'action' | 'principal' | 'accessKeyId' | 'address' | 'requestId'>,
+    error: unknown,
+  ): Promise<void> {
+    await this.#append({ ...request, resource: null, versionId: null, ...outcomeOf(error) });
   }
 
   #permit(ask: Ask, resource: string, secret: SecretRecord | null): string {
