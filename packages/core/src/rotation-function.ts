@@ -48,8 +48,18 @@ export interface RotationFunction {
   probe?(secretArn: string, versionId: string, options: { readonly signal: AbortSignal }): Promise<ProbeResult>;
   /** A fresh login as current with a random password; must be refused, or nothing the target says proves anything. */
   probeDecoy?(secretArn: string, options: { readonly signal: AbortSignal }): Promise<ProbeResult>;
+  /** Names the accounts behind a version, so that refused logins can be counted. Foreign functions cannot tell. */
+  accounts?(secretArn: string, versionId: string): Promise<LoginAccounts>;
   /** True when revoke would retire something the current version still uses (single-user: there is nothing to retire). */
   sharesAccount?(secretArn: string, versionId: string): Promise<boolean>;
+}
+
+/** The accounts that a step may log in as, named across secrets (`postgres://host:5432 app`); null where there is none. */
+export interface LoginAccounts {
+  /** Of the version's own value. */
+  readonly own: string | null;
+  /** Of the admin credential. */
+  readonly admin: string | null;
 }
 
 /** Finds the rotation function behind an ARN or bare name; null if it cannot be invoked. */

@@ -2,6 +2,7 @@ import {
   CURRENT,
   chooseStrategy,
   type InvokeOptions,
+  type LoginAccounts,
   PREVIOUS,
   type ProbeResult,
   type RandomSource,
@@ -38,6 +39,7 @@ export function rotationFunctionFrom(
     invoke: (event, options) => call((open) => runStep(open, event, options)),
     target: (secretArn) => call((open) => targetOf(open, secretArn)),
     plan: (secretArn, options) => call((open) => plan(open, secretArn, options)),
+    accounts: (secretArn, versionId) => call((open) => accountsOf(open, secretArn, versionId)),
     sharesAccount: (secretArn, versionId) => call((open) => sharesAccount(open, secretArn, versionId)),
     ...(has('revoke') && {
       revoke: (secretArn: string, versionId: string, options: InvokeOptions) =>
@@ -171,6 +173,21 @@ async function sharesAccount(call: Call, secretArn: string, versionId: string): 
   const { strategy } = chooseStrategy(description.settings, call.rotator.strategies, hasAdmin);
   if (strategy === 'dual-password' || strategy === 'two-keys') return false;
   return membersOf(current)?.username === membersOf(other)?.username;
+}
+
+async function accountsOf(call: Call, secretArn: string, versionId: string): Promise<LoginAccounts> {
+  const value = await call.access.getValue(secretArn, { versionId });
+  if (value === null) return { own: null, admin: null };
+  const named = membersOf(value)?.masterarn;
+  const admin =
+    typeof named === 'string' && named !== '' ? await call.access.getValue(named, { label: CURRENT }) : null;
+  return { own: accountOf(call.rotator, value), admin: admin === null ? null : accountOf(call.rotator, admin) };
+}
+
+function accountOf(rotator: Rotator, credential: string): string | null {
+  const target = rotator.target(credential);
+  const username = membersOf(credential)?.username;
+  return target === '' || typeof username !== 'string' ? null : `${target} ${username}`;
 }
 
 async function contextFor(

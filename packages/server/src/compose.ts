@@ -9,6 +9,7 @@ import type { ServerConfig } from './config.ts';
 import { Alerts } from './engine/alerts.ts';
 import type { BoundaryHook } from './engine/boundary.ts';
 import { HeldSecrets } from './engine/held-secrets.ts';
+import { LoginBudget } from './engine/login-budget.ts';
 import { Holders } from './engine/holders.ts';
 import { Outbox } from './engine/outbox.ts';
 import { Quarantine } from './engine/quarantine.ts';
@@ -90,6 +91,7 @@ async function start(
 
   const parts = { store, clock, audit, alerts, log, ...(boundary === undefined ? {} : { boundary }) };
   const journal = new RotationJournal(parts);
+  const budget = new LoginBudget({ ...parts, limit: config.loginLimit });
   const held = new HeldSecrets();
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
   const findFunction = rotationFunctions(makeFunction, access, config);
@@ -114,7 +116,7 @@ async function start(
   const jobs = [...service.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder, caps };
-  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, settings, jobs });
+  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings, jobs });
 
   let ready = false;
   const authentication = new Authentication({ root: rootKeyOf(root), region, account, now: () => clock.now() });

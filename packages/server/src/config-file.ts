@@ -1,6 +1,18 @@
+import { messageOf, parseDuration } from '@rekey/core';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { wrongUse } from './wrong-use.ts';
+
+/** A window of days would keep a rotation from healing what it waits for; below a second it bounds nothing. */
+const loginBudgetSchema = z
+  .strictObject({
+    logins: z.int().min(1).max(100).optional(),
+    window: duration({ min: 1_000, max: 86_400_000 }).optional(),
+  })
+  .transform(({ logins, window }) => ({
+    ...(logins === undefined ? {} : { logins }),
+    ...(window === undefined ? {} : { window }),
+  }));
 
 /** What `rekey.yaml` may say. Loaded only where there is one: the YAML reader and zod are half of what a start loads. */
 const fileSchema = z.strictObject({
@@ -33,9 +45,22 @@ const fileSchema = z.strictObject({
     .strictObject({
       concurrency: z.int().min(1).max(256).optional(),
       concurrencyPerTarget: z.int().min(1).max(64).optional(),
+      loginBudget: loginBudgetSchema.optional(),
     })
     .optional(),
 });
+
+/** `30s`, `10m`, `24h` as milliseconds. */
+function duration(bounds: { readonly min: number; readonly max: number }) {
+  return z.string().transform((text, context) => {
+    try {
+      return parseDuration(text, { what: 'the duration', ...bounds });
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: messageOf(error) });
+      return z.NEVER;
+    }
+  });
+}
 
 export type FileConfig = z.infer<typeof fileSchema>;
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileConfig } from './config-file.ts';
+import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from './engine/login-count.ts';
 import { wrongUse } from './wrong-use.ts';
 
 export interface WebhookConfig {
@@ -30,6 +31,8 @@ export interface ServerConfig {
   readonly webhooks: readonly WebhookConfig[];
   readonly rotationConcurrency: number;
   readonly rotationConcurrencyPerTarget: number;
+  /** Logins of one credential that may be refused or go unanswered, below the lock-out limit of the targets. */
+  readonly loginLimit: LoginLimit;
 }
 
 export const DEFAULT_LISTEN = '127.0.0.1:7420';
@@ -86,6 +89,7 @@ export async function readConfig(
     webhooks: file.alerts?.webhooks ?? [],
     rotationConcurrency: file.rotation?.concurrency ?? 8,
     rotationConcurrencyPerTarget: file.rotation?.concurrencyPerTarget ?? 4,
+    loginLimit: { ...DEFAULT_LOGIN_LIMIT, ...file.rotation?.loginBudget },
   };
 }
 

@@ -7,6 +7,7 @@
 export const DURABLE_POINTS = [
   'begin',
   'target-proof',
+  'login',
   'create-intent',
   'escrow',
   'value',

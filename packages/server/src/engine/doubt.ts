@@ -1,16 +1,17 @@
-import type { ProbeResult, RotationRecord } from '@rekey/core';
+import type { RotationRecord } from '@rekey/core';
+import type { Finding } from './doubt-resolver.ts';
 import { DOUBT_RETRY, retryAfter, URGENT_RETRY } from './retry.ts';
 import type { Doubt } from './rotation.ts';
 import { inSwitchWindow, intending, notTaken, stepDone, waiting } from './rotation-change.ts';
 
 /**
- * The record after a login with the new value said something about a doubt; null where the target rejected the value
- * and does not hold it, so that a fresh one may be made. Only `accepted` and `refused` are answers. Pure.
+ * The record after logins said something about a doubt; null where the target rejected the value and does not hold it,
+ * so that a fresh one may be made. Pure.
  */
-export function resolved(record: RotationRecord, doubt: Doubt, probe: ProbeResult, now: number): RotationRecord | null {
-  if (probe.outcome === 'accepted') return taken(record, doubt, now);
-  if (probe.outcome !== 'refused') return lookAgain(record, probe, now);
-  return doubt === 'value-rejected' ? null : setAgain(record, doubt, now);
+export function resolved(record: RotationRecord, doubt: Doubt, found: Finding, now: number): RotationRecord | null {
+  if (found.verdict === 'taken') return taken(record, doubt, now);
+  if (found.verdict === 'could-not-look') return lookAgain(record, found.reason, now);
+  return doubt === 'value-rejected' ? null : setAgain(record, doubt, found.verdict, now);
 }
 
 function taken(record: RotationRecord, doubt: Doubt, now: number): RotationRecord {
@@ -35,20 +36,32 @@ function taken(record: RotationRecord, doubt: Doubt, now: number): RotationRecor
   return intending(found, doubt === 'test-failed' ? 'finish' : 'test', now);
 }
 
-/** The target holds the old value still, so that the switch window was not opened. */
-function setAgain(record: RotationRecord, doubt: Doubt, now: number): RotationRecord {
-  const unchanged = notTaken(record);
-  if (doubt !== 'test-failed') return { ...unchanged, nextAttemptAt: now, waitingFor: null };
-  const verdict = retryAfter(URGENT_RETRY, record.attempts);
-  const pause = verdict.retry === 'after' ? verdict.milliseconds : 0;
-  return waiting(unchanged, now + pause, 'The target refuses the new value; it is set again.');
+/** Where the target was seen to take the old value, the switch window was not opened; else it is taken to be open. */
+function setAgain(
+  record: RotationRecord,
+  doubt: Doubt,
+  verdict: Exclude<Finding['verdict'], 'taken' | 'could-not-look'>,
+  now: number,
+): RotationRecord {
+  const unchanged = verdict === 'not-taken' ? notTaken(record) : { ...record, state: 'created' as const, doing: null };
+  if (doubt !== 'test-failed' && verdict === 'not-taken') return { ...unchanged, nextAttemptAt: now, waitingFor: null };
+  const retry = retryAfter(URGENT_RETRY, Math.max(1, record.attempts));
+  const pause = retry.retry === 'after' ? retry.milliseconds : 0;
+  return waiting(unchanged, now + pause, `${SEEN[verdict]}; the new value is set again.`);
 }
 
-function lookAgain(record: RotationRecord, { outcome, reason }: ProbeResult, now: number): RotationRecord {
+const SEEN = {
+  'not-taken': 'The target refuses the new value',
+  refused: 'The target refuses the new value',
+  'put-back': 'The target accepts only the value before the current one, as if it had been put back from a backup',
+  lost: 'The target refuses the new value, the current one and the one before, as if somebody had changed it',
+} as const;
+
+function lookAgain(record: RotationRecord, reason: string, now: number): RotationRecord {
   const attempts = record.attempts + 1;
   const verdict = retryAfter(inSwitchWindow(record) ? URGENT_RETRY : DOUBT_RETRY, attempts);
   const pause = verdict.retry === 'after' ? verdict.milliseconds : 0;
-  const why = `Could not look whether the target took the new value (${outcome}: ${reason}); it is looked at again.`;
+  const why = `Could not look whether the target took the new value (${reason}); it is looked at again.`;
   const lastErrorClass = record.lastErrorClass ?? 'unreachable';
   return waiting({ ...record, attempts, lastErrorClass, lastError: record.lastError ?? reason }, now + pause, why);
 }

@@ -2,11 +2,12 @@ import type { Finding, ProbeResult, RotationRecord, StepReport } from '@rekey/co
 import type { Entry } from '../store/store.ts';
 import { crossing } from './boundary.ts';
 import { failure } from './failure.ts';
+import { type Admitted, type HeldBack, probeWithinBudget } from './login.ts';
 import { ended, inState, intending, type StepFailure, stepDone, waiting } from './rotation-change.ts';
 import { type Answer, ask, type Work } from './work.ts';
 
-/** What retirement came to: the record to write, or a failure of the step `revoke`. */
-export type Retired = { readonly record: RotationRecord } | { readonly failure: StepFailure };
+/** What retirement came to: the record to write, a failure of the step `revoke`, or a proof that must wait. */
+export type Retired = { readonly record: RotationRecord } | { readonly failure: StepFailure } | HeldBack;
 
 const NOTHING: StepReport = { findings: [], strategy: null };
 
@@ -27,7 +28,7 @@ export async function settle(work: Work): Promise<Retired> {
 }
 
 /** The overlap is over: the target is made to refuse the old value, and seen to. */
-export async function retire(work: Work, intended: Entry<RotationRecord>): Promise<Retired> {
+export async function retire(work: Work, intended: Entry<RotationRecord>, admitted: Admitted): Promise<Retired> {
   const { parts, rotationFunction, secret } = work;
   const { previousVersionId, number } = intended.record;
   const at = { ...work, entry: intended };
@@ -41,6 +42,7 @@ export async function retire(work: Work, intended: Entry<RotationRecord>): Promi
       rotationFunction.revoke?.(secret.arn, previousVersionId, { fence: number, signal }),
     ),
   );
+  await admitted.settle(revoked);
   if ('failure' in revoked) return revoked;
   return prove(at, { revoked: true, report: reportOf(revoked.answer) });
 }
@@ -73,7 +75,7 @@ async function prove(
     return { record: done(record, now(), lacking, { ...report, findings }) };
   }
   const probed = await probeOld(work);
-  if ('failure' in probed) return probed;
+  if (!('answer' in probed)) return probed;
   const { outcome, reason } = probed.answer;
   if (outcome === 'refused')
     return { record: { ...done(record, now(), 'The target refuses the old value.', report), oldRefusedAt: now() } };
@@ -98,15 +100,16 @@ function lackOfProof({ rotationFunction }: Work, revoked: boolean): string | nul
   return lack === null ? null : `It was not proven that the old value is refused: ${lack}.`;
 }
 
-function probeOld(work: Work): Promise<Answer<ProbeResult>> {
+async function probeOld(work: Work): Promise<Answer<ProbeResult> | HeldBack> {
   const { rotationFunction, secret, entry } = work;
   const unclear: ProbeResult = { outcome: 'unclear', reason: 'there is no old value to log in with' };
-  return ask(work, 'probe', async (signal) => {
-    const versionId = entry.record.previousVersionId;
-    return versionId === null
-      ? unclear
-      : ((await rotationFunction.probe?.(secret.arn, versionId, { signal })) ?? unclear);
-  });
+  const versionId = entry.record.previousVersionId;
+  if (versionId === null) return { answer: unclear };
+  return probeWithinBudget(
+    work,
+    { what: 'probe', versionId },
+    async (signal) => (await rotationFunction.probe?.(secret.arn, versionId, { signal })) ?? unclear,
+  );
 }
 
 function done(record: RotationRecord, now: number, reason: string, report: StepReport = NOTHING): RotationRecord {

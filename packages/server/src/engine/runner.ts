@@ -11,8 +11,10 @@ import {
 import type { Entry } from '../store/store.ts';
 import { crossing } from './boundary.ts';
 import { resolved } from './doubt.ts';
+import { lookInto } from './doubt-resolver.ts';
 import { afterFailure, failure, mayRaiseNumber, sentence } from './failure.ts';
 import type { HeldSecret } from './held-secrets.ts';
+import { admit, type HeldBack, probeWithinBudget } from './login.ts';
 import { emptyVersion } from './pending-version.ts';
 import { promotion, valueWrite } from './promotion.ts';
 import { type Retired, retire, settle } from './retirement.ts';
@@ -199,12 +201,15 @@ export class Runner {
 
   async #step(work: Work, step: RotationStep, underway: boolean): Promise<Written> {
     const { entry, held, parts } = work;
+    const admission = await admit(work, step);
+    if ('heldBackUntil' in admission) return this.#holdBack(work, admission);
     const alreadyMeant = underway && entry.record.doing?.step === step;
     const intention = intending(entry.record, step, parts.clock.now());
     const intended = alreadyMeant ? entry : await parts.journal.write(`${step}-intent`, entry, intention, held);
     const at = { ...work, entry: intended };
-    if (step === 'revoke') return this.#retired(at, await retire(at, intended), 'revoke-outcome');
+    if (step === 'revoke') return this.#retired(at, await retire(at, intended, admission), 'revoke-outcome');
     const invoked = await this.#invoke(at, step);
+    await admission.settle(invoked);
     if (step === 'finish') return this.#finished(at, 'failure' in invoked ? invoked.failure : null);
     if ('failure' in invoked) return this.#failed(at, step, invoked.failure);
     if (step === 'create' && !(await this.#hasValue(at)))
@@ -227,6 +232,14 @@ export class Runner {
   async #hasValue({ parts, entry }: Work): Promise<boolean> {
     const secret = await parts.store.get('secret', entry.record.secretId);
     return secret !== null && (findVersion(secret.record, entry.record.versionId)?.hasValue ?? false);
+  }
+
+  /** The budget of logins is spent. A test that was only meant is not one that was cut short. */
+  #holdBack({ entry, held, parts }: Work, { heldBackUntil }: HeldBack): Promise<Written> {
+    const { doing } = entry.record;
+    const record = { ...entry.record, doing: doing?.step === 'test' ? null : doing };
+    const waits = waiting(record, heldBackUntil, parts.budget.sentence(heldBackUntil));
+    return parts.journal.write('wait', entry, waits, held);
   }
 
   /** Whatever the function says of it: the record tells whether labels have moved, as they move together. */
@@ -266,22 +279,17 @@ export class Runner {
 
   async #retired(work: Work, retired: Retired, point: 'settlement' | 'revoke-outcome'): Promise<Written> {
     const { entry, held, parts, secret } = work;
+    if ('heldBackUntil' in retired) return this.#holdBack(work, retired);
     if ('failure' in retired) return this.#failed(work, 'revoke', retired.failure);
     if (retired.record.state === 'done') return this.#end(entry, secret, retired.record, held);
     return parts.journal.write(point, entry, retired.record, held);
   }
 
   async #resolve(work: Work, doubt: Doubt): Promise<Written> {
-    const { entry, held, parts, rotationFunction, secret } = work;
-    const probed = await ask(work, 'probe', async (signal) =>
-      rotationFunction.probe?.(secret.arn, entry.record.versionId, { signal }),
-    );
-    const could = 'failure' in probed ? null : (probed.answer ?? null);
-    const probe = could ?? {
-      outcome: 'unclear' as const,
-      reason: 'failure' in probed ? probed.failure.message : 'there is no probe',
-    };
-    const after = resolved(entry.record, doubt, probe, parts.clock.now());
+    const { entry, held, parts } = work;
+    const found = await lookInto(work);
+    if ('heldBackUntil' in found) return this.#holdBack(work, found);
+    const after = resolved(entry.record, doubt, found, parts.clock.now());
     return after === null ? this.#discardValue(work) : parts.journal.write('recovery', entry, after, held);
   }
 
@@ -306,7 +314,11 @@ export class Runner {
 
   async #proveTarget(work: Work): Promise<Written> {
     const { entry, held, parts, rotationFunction, secret } = work;
-    const tried = await ask(work, 'probeDecoy', (signal) => parts.proofs.try(rotationFunction, secret.arn, signal));
+    const versionId = findLabelled(secret, CURRENT)?.id ?? entry.record.versionId;
+    const tried = await probeWithinBudget(work, { what: 'probeDecoy', versionId }, (signal) =>
+      parts.proofs.try(rotationFunction, secret.arn, signal),
+    );
+    if ('heldBackUntil' in tried) return this.#holdBack(work, tried);
     if ('failure' in tried) return this.#failed(work, 'create', tried.failure);
     const { outcome, reason } = tried.answer;
     if (outcome === 'refused') return this.#provenBy(work);

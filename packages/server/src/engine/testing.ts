@@ -19,6 +19,8 @@ import { openMemoryStore } from '../store/testing.ts';
 import type { BoundaryHook } from './boundary.ts';
 import { type EscrowJournal, MemoryEscrowJournal } from './escrow.ts';
 import { HeldSecrets } from './held-secrets.ts';
+import { LoginBudget } from './login-budget.ts';
+import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from './login-count.ts';
 import { planned } from './plan-next.ts';
 import { type RotationAlerts, RotationJournal } from './rotation-journal.ts';
 import { Rotations } from './rotations.ts';
@@ -128,6 +130,7 @@ export interface EngineOptions {
   readonly boundary?: BoundaryHook;
   readonly log?: Logger;
   readonly settings?: Partial<WorkerSettings>;
+  readonly loginLimit?: LoginLimit;
   /** Makes the rotation functions over this engine's secrets; rotators are imported by the test. */
   readonly functions: (access: SecretAccess, random: RandomSource) => FindRotationFunction;
 }
@@ -142,6 +145,7 @@ export interface Engine {
   readonly rotations: Rotations;
   readonly worker: Worker;
   readonly access: SecretAccess;
+  readonly budget: LoginBudget;
 }
 
 let engines = 0;
@@ -163,8 +167,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const rotations = new Rotations({ ...parts, journal, escrow, random });
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder: `worker ${engines}`, ...options.settings };
   const findFunction = options.functions(access, random);
-  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, settings });
-  return { store, clock, escrow, alerts, audited, rotations, worker, access };
+  const budget = new LoginBudget({ ...parts, limit: options.loginLimit ?? DEFAULT_LOGIN_LIMIT });
+  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings });
+  return { store, clock, escrow, alerts, audited, rotations, worker, access, budget };
 }
 
 export interface SecretOptions {

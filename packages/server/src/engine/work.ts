@@ -3,6 +3,7 @@ import type { Entry } from '../store/store.ts';
 import { withDeadline } from './deadline.ts';
 import { failureOf } from './failure.ts';
 import type { HeldSecret } from './held-secrets.ts';
+import type { LoginBudget } from './login-budget.ts';
 import { CURRENT_CHANGED } from './promotion.ts';
 import type { StepFailure } from './rotation-change.ts';
 import type { JournalParts, RotationJournal } from './rotation-journal.ts';
@@ -11,6 +12,7 @@ import type { TargetProofs } from './target-proof.ts';
 export interface RunnerParts extends JournalParts {
   readonly journal: RotationJournal;
   readonly proofs: TargetProofs;
+  readonly budget: LoginBudget;
   /** How long one call of a rotation function may take; milliseconds. */
   readonly stepTimeout: number;
   /** The same for functions that lack a fence: shorter than the claim. */
@@ -26,7 +28,10 @@ export interface Work {
   readonly entry: Entry<RotationRecord>;
 }
 
-export type Answer<T> = { readonly answer: T } | { readonly failure: StepFailure };
+export type Answer<T> =
+  | { readonly answer: T }
+  /** `unanswered`: we stopped waiting, so that nobody knows what it came to. */
+  | { readonly failure: StepFailure; readonly unanswered: boolean };
 
 /**
  * Calls the rotation function within its time. What fails at the target is an answer, classed; what fails on our side
@@ -37,13 +42,19 @@ export async function ask<T>(work: Work, what: string, call: (signal: AbortSigna
   const fenceless = rotationFunction.lacks.fence !== undefined;
   const milliseconds = fenceless ? parts.fencelessStepTimeout : parts.stepTimeout;
   held.trouble = null;
+  let given: AbortSignal | null = null;
   try {
     const named = `${what} of ${rotationFunction.name}`;
-    return { answer: await withDeadline(parts.clock, { milliseconds, signal: held.signal, what: named }, call) };
+    const timed = (signal: AbortSignal) => {
+      given = signal;
+      return call(signal);
+    };
+    return { answer: await withDeadline(parts.clock, { milliseconds, signal: held.signal, what: named }, timed) };
   } catch (error) {
     if (held.trouble !== null && !isCurrentChanged(held.trouble)) throw held.trouble;
     if (held.signal.aborted) throw lostClaim(work.secret.name);
-    return { failure: failureOf(error, what) };
+    const unanswered = (given as AbortSignal | null)?.aborted ?? false;
+    return { failure: failureOf(error, what), unanswered };
   }
 }
 

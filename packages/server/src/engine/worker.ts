@@ -8,6 +8,7 @@ import {
 } from '@rekey/core';
 import type { ListedEntry } from '../store/store.ts';
 import { claimKey, type HeldSecret, type HeldSecrets } from './held-secrets.ts';
+import type { LoginBudget } from './login-budget.ts';
 import { OverdueWatch, overdueCondition } from './overdue.ts';
 import { Pauses } from './pauses.ts';
 import type { JournalParts, RotationJournal } from './rotation-journal.ts';
@@ -66,6 +67,7 @@ export interface WorkerParts extends JournalParts {
   readonly rotations: Rotations;
   readonly held: HeldSecrets;
   readonly findFunction: FindRotationFunction;
+  readonly budget: LoginBudget;
   readonly settings: WorkerSettings;
   readonly jobs?: readonly PeriodicJob[];
 }
