@@ -33,6 +33,31 @@ export interface VersionRecord {
   readonly kmsKeyId: string | null;
 }
 
+/** A copy of a secret in another region: a read-only view of it, until it is promoted or taken away. */
+export interface Replica {
+  readonly region: string;
+  readonly kmsKeyId: string | null;
+  /** Why there is none there; null where there is. */
+  readonly failure: string | null;
+}
+
+/** Where a secret is at home, and where it can be read besides. */
+export interface Replication {
+  readonly primaryRegion: string;
+  readonly replicas: readonly Replica[];
+}
+
+/** A policy that a secret itself carries (AWS: resource policy). */
+export interface ResourcePolicy {
+  /** As it was put, to the letter. */
+  readonly text: string;
+  /**
+   * Unique ids of the users and roles it names, by ARN, as they were when it was put: whoever is made later under the
+   * same name is somebody else.
+   */
+  readonly principals: Readonly<Record<string, string>>;
+}
+
 /**
  * A secret: everything but its values. One record, written by compare-and-set, so that a move of labels is atomic.
  */
@@ -58,4 +83,10 @@ export interface SecretRecord {
   readonly versions: readonly VersionRecord[];
   /** Null until rotation was ever configured. */
   readonly rotation: SecretRotation | null;
+  /** What the index of names knows it under; left out where that is its name. Names are unique within a region. */
+  readonly lookupName?: string;
+  /** Where else it can be read; left out, or null after the last replica went, where it is not. */
+  readonly replication?: Replication | null;
+  /** Left out, or null after it was taken away, where there is none. */
+  readonly policy?: ResourcePolicy | null;
 }

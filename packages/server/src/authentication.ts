@@ -7,6 +7,8 @@ import type { RootKey } from './root-credentials.ts';
 export interface AuthenticationOptions {
   readonly root: RootKey;
   readonly region: string;
+  /** Further regions that requests to Secrets Manager may be signed for. */
+  readonly replicaRegions: readonly string[];
   readonly account: string;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -18,12 +20,14 @@ export class Authentication {
   readonly #principal: Principal;
   readonly #findKey: (accessKeyId: string) => AccessKey<Principal> | null;
   readonly #region: string;
+  readonly #replicaRegions: readonly string[];
   readonly #now: () => number;
   readonly #signingKeys = new SigningKeys();
 
-  constructor({ root, region, account, now }: AuthenticationOptions) {
+  constructor({ root, region, replicaRegions, account, now }: AuthenticationOptions) {
     this.#root = root;
     this.#region = region;
+    this.#replicaRegions = replicaRegions;
     this.#now = now;
     this.#principal = rootPrincipal(account);
     const rootKey: AccessKey<Principal> = {
@@ -45,14 +49,20 @@ export class Authentication {
       now: this.#now,
       services: [service],
       region: this.#region,
+      furtherRegions: service === 'secretsmanager' ? this.#replicaRegions : [],
       signingKeys: this.#signingKeys,
     };
     return (request) => {
       const verified = verifySignature(request, rules);
       return verified instanceof Promise
-        ? verified.then((proof) => callerOf(request, face, proof))
-        : callerOf(request, face, verified);
+        ? verified.then((proof) => this.#callerOf(request, face, proof))
+        : this.#callerOf(request, face, verified);
     };
+  }
+
+  #callerOf(request: FaceRequest, face: string, proof: VerifiedSignature<Principal>): Caller {
+    const caller = callerOf(request, face, proof);
+    return proof.region === this.#region ? caller : { ...caller, region: proof.region };
   }
 
   /**

@@ -75,7 +75,7 @@ async function start(
   const clock = systemClock;
   const random = systemRandom;
   const holder = holderOf(config);
-  const { region, account } = config;
+  const { region, replicaRegions, account } = config;
 
   const { store, escrow, compactEscrow, close: closeStorage } = await openStorage(config);
   closers.push(closeStorage);
@@ -111,7 +111,9 @@ async function start(
     access: { directory, uses, providers: { allowHttp: environment.REKEY_ALLOW_HTTP_ISSUERS === '1' } },
     random,
     region,
+    replicaRegions,
     account,
+    principals: NOBODY,
   });
   const jobs = [...service.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };
@@ -119,7 +121,13 @@ async function start(
   const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings, jobs });
 
   let ready = false;
-  const authentication = new Authentication({ root: rootKeyOf(root), region, account, now: () => clock.now() });
+  const authentication = new Authentication({
+    root: rootKeyOf(root),
+    region,
+    replicaRegions,
+    account,
+    now: () => clock.now(),
+  });
   const faces = openFaces({
     service,
     version: versionOf(),
@@ -153,6 +161,9 @@ async function start(
 function holderOf({ dataFolder }: ServerConfig): string {
   return dataFolder === null ? randomUUID() : 'the server of this data folder';
 }
+
+/** Besides root there are no users or roles yet that a policy could name. */
+const NOBODY = { findId: () => null };
 
 /** How often the escrow journal is looked through for what is past its retention. Milliseconds. */
 const ESCROW_INTERVAL = 86_400_000;

@@ -14,13 +14,13 @@ const loginBudgetSchema = z
     ...(window === undefined ? {} : { window }),
   }));
 
+const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1');
+
 /** What `rekey.yaml` may say. Loaded only where there is one: the YAML reader and zod are half of what a start loads. */
 const fileSchema = z.strictObject({
   listen: z.string().optional(),
-  region: z
-    .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1')
-    .optional(),
+  region: region.optional(),
+  replicaRegions: z.array(region).max(32).optional(),
   account: z
     .string()
     .regex(/^\d{12}$/, 'must be twelve digits in quotes')

@@ -21,6 +21,8 @@ export interface ServerConfig {
   readonly trustedProxies: readonly string[];
   readonly insecureHttp: boolean;
   readonly region: string;
+  /** Further regions in which secrets can have replicas. */
+  readonly replicaRegions: readonly string[];
   readonly account: string;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error';
   readonly auditDurability: 'written' | 'synced';
@@ -81,6 +83,7 @@ export async function readConfig(
     trustedProxies: flags.trustedProxy?.length ? flags.trustedProxy : (file.trustedProxies ?? []),
     insecureHttp: flags.insecureHttp ?? file.insecureHttp ?? false,
     region: environment.REKEY_REGION ?? file.region ?? 'us-east-1',
+    replicaRegions: file.replicaRegions ?? [],
     account: environment.REKEY_ACCOUNT ?? file.account ?? '000000000000',
     logLevel: parseLogLevel(flags.logLevel ?? environment.REKEY_LOG_LEVEL ?? file.logLevel ?? 'info'),
     auditDurability: file.audit?.durability ?? 'written',

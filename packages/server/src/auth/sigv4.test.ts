@@ -75,6 +75,7 @@ test('a well-signed request is accepted and says who signed it, without a promis
     accessKeyId: 'AKIDEXAMPLE',
     principal: 'alice',
     service: 'secretsmanager',
+    region: 'eu-central-1',
     signedAt: NOW,
   });
 });
@@ -151,6 +152,13 @@ test('five minutes of skew pass in both directions, a second more does not, in t
     early.message,
     'Signature not yet current: 20260517T103501Z is still later than 20260517T103500Z (20260517T103000Z + 5 min.)',
   );
+});
+
+test('a credential may be scoped to a further region where the rules name it, and the proof says which', () => {
+  const { region } = IDENTITY;
+  const further = { ...rules(), region: 'us-east-1', furtherRegions: [region] };
+  assert.equal((verifySignature(signed(), further) as { region: string }).region, region);
+  assert.throws(() => verifySignature(signed(), { ...further, furtherRegions: ['eu-west-1'] }), /valid region/);
 });
 
 test('a credential scoped to another region, service, day or terminator is a mismatch that says which', () => {

@@ -33,6 +33,8 @@ export interface SignatureRules<P> {
   /** Service names a credential may be scoped to (`secretsmanager`). */
   readonly services: readonly string[];
   readonly region: string;
+  /** Other regions a credential may be scoped to. */
+  readonly furtherRegions?: readonly string[];
   /** Where signing keys are remembered; one store shared by all rules if not given. */
   readonly signingKeys?: SigningKeys;
 }
@@ -42,6 +44,7 @@ export interface VerifiedSignature<P> {
   readonly accessKeyId: string;
   readonly principal: P;
   readonly service: string;
+  readonly region: string;
   /** Milliseconds since the epoch, by the signer's clock. */
   readonly signedAt: number;
 }
@@ -80,7 +83,7 @@ function checkScope(claim: SignatureClaim, rules: SignatureRules<unknown>): void
   if (terminator !== 'aws4_request') {
     throw mismatch(claim, "Credential should be scoped with a valid terminator: 'aws4_request'.");
   }
-  if (region !== rules.region)
+  if (region !== rules.region && !rules.furtherRegions?.includes(region))
     throw mismatch(claim, `Credential should be scoped to a valid region: '${rules.region}'.`);
   if (!rules.services.includes(service)) {
     const services = rules.services.map((name) => `'${name}'`).join(' or ');
@@ -144,7 +147,8 @@ function checkKey<P>(
   if (key.expiresAt != null && key.expiresAt <= rules.now()) {
     throw plainSignatureError('expired-token', claim.accessKeyId);
   }
-  return { accessKeyId: claim.accessKeyId, principal: key.principal, service: claim.scope.service, signedAt };
+  const { service, region } = claim.scope;
+  return { accessKeyId: claim.accessKeyId, principal: key.principal, service, region, signedAt };
 }
 
 function hasSignature(

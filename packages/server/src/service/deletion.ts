@@ -1,7 +1,8 @@
 import type { SecretRecord } from '@rekey/core';
 import { valueWrite } from '../engine/promotion.ts';
 import type { Store, StoreWrite } from '../store/store.ts';
-import { invalidInput, markedForDeletion } from './refusals.ts';
+import { invalidInput, markedForDeletion, stillReplicated } from './refusals.ts';
+import { replicasOf } from './replica-view.ts';
 import type { SecretChange } from './secret-change.ts';
 
 export interface DeletionWish {
@@ -28,6 +29,7 @@ export function checkDeletionWish({ windowDays, force }: DeletionWish): void {
 /** The secret marked for deletion. Its name stays taken, and nothing reads or rotates it meanwhile. */
 export function markForDeletion(secret: SecretRecord, { windowDays }: DeletionWish, now: number): SecretRecord {
   if (secret.deletedAt !== null) throw markedForDeletion(secret.name);
+  refuseReplicated(secret);
   return { ...secret, deletedAt: now, purgeAt: now + (windowDays ?? DEFAULT_WINDOW_DAYS) * DAY };
 }
 
@@ -37,11 +39,23 @@ export function restored(secret: SecretRecord, now: number): SecretRecord {
   return { ...secret, deletedAt: null, purgeAt: null, changedAt: now };
 }
 
+function refuseReplicated(secret: SecretRecord): void {
+  const regions = replicasOf(secret).map(({ region }) => region);
+  if (regions.length > 0) throw stillReplicated(secret, regions);
+}
+
 /** Removes a secret with its name, its values and who held them. Records of its rotations stay as evidence. */
 export async function removal(store: Store, secret: SecretRecord): Promise<SecretChange<true>> {
-  const name: StoreWrite = { collection: 'name', id: store.opaque('name', secret.name), record: null };
+  refuseReplicated(secret);
+  const known = secret.lookupName ?? secret.name;
+  const name: StoreWrite = { collection: 'name', id: store.opaque('name', known), record: null };
+  return { secret: null, writes: [name, ...(await contentRemovals(store, secret))], answer: true };
+}
+
+/** Takes away what a secret holds, and who held it. */
+export async function contentRemovals(store: Store, secret: SecretRecord): Promise<readonly StoreWrite[]> {
   const values = secret.versions.map(({ id }) => valueWrite(secret.id, id));
-  return { secret: null, writes: [name, ...values, ...(await holderRemovals(store, secret.id))], answer: true };
+  return [...values, ...(await holderRemovals(store, secret.id))];
 }
 
 async function holderRemovals(store: Store, secretId: string): Promise<readonly StoreWrite[]> {

@@ -18,7 +18,7 @@ const NONE: Matcher = () => () => false;
 
 /**
  * Names, tags and the like match by their beginning, as written. Descriptions, and everything together, match by words
- * and in either case. No secret here is another region's or another service's.
+ * and in either case. Only what is replicated has a primary region (AWS); no secret here is another service's.
  */
 const MATCHERS: Readonly<Record<FilterKey, Matcher>> = {
   name: (prefix) => (secret) => secret.name.startsWith(prefix),
@@ -26,7 +26,7 @@ const MATCHERS: Readonly<Record<FilterKey, Matcher>> = {
   'tag-value': (prefix) => (secret) => tagsOf(secret).some(({ value }) => value.startsWith(prefix)),
   description: byWords((secret) => secret.description ?? ''),
   all: byWords(everythingSaid),
-  'primary-region': NONE,
+  'primary-region': (prefix) => (secret) => secret.replication?.primaryRegion.startsWith(prefix) ?? false,
   'owning-service': NONE,
 };
 

@@ -112,3 +112,39 @@ export function rotationNotFound(rotationId: string): RekeyError {
     facts: { rotationId },
   });
 }
+
+export function stillReplicated({ name, arn }: SecretRecord, regions: readonly string[]): RekeyError {
+  const list = regions.join(', ');
+  return new RekeyError('invalid-input', `"${name}" still has replicas in ${list}; take them away first.`, {
+    reason: 'still-replicated',
+    facts: { arn, regions: list },
+  });
+}
+
+export function onlyInPrimary({ name }: SecretRecord): RekeyError {
+  return new RekeyError('invalid-input', `"${name}" is a replica here; change it in the region of its primary.`, {
+    reason: 'replica-is-read-only',
+    facts: { name },
+  });
+}
+
+export function notReplicaRegion(region: string, why: string): RekeyError {
+  return new RekeyError('invalid-input', `No replica in ${region}: ${why}.`, {
+    reason: 'replica-region-invalid',
+    facts: { region, why },
+  });
+}
+
+export function notReplicatedTo({ name }: SecretRecord, region: string): RekeyError {
+  return new RekeyError('invalid-input', `"${name}" has no replica in ${region}.`, {
+    reason: 'region-without-replica',
+    facts: { name, region },
+  });
+}
+
+export function notReplica({ name }: SecretRecord): RekeyError {
+  return new RekeyError('invalid-state', `"${name}" is no replica here, so that there is nothing to promote.`, {
+    reason: 'secret-is-no-replica',
+    facts: { name },
+  });
+}

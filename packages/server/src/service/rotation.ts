@@ -114,28 +114,31 @@ export class RotationCases {
   }
 
   describe(caller: Caller, secretId: string): Promise<RotationView> {
-    return this.#cases.onSecret({ caller, action: LOOK, secretId }, async ({ id, record: secret }) => {
-      const { rotations } = this.#parts;
-      const [active, queued, recent, due] = await Promise.all([
-        rotations.active(id),
-        rotations.queued(id),
-        rotations.history(id, SHOWN_RECENT),
-        rotations.due(id),
-      ]);
-      return { secret, active, queued, recent, due };
-    });
+    return this.#cases.onSecret(
+      { caller, action: LOOK, secretId, alsoReplicas: true },
+      async ({ id, record: secret }) => {
+        const { rotations } = this.#parts;
+        const [active, queued, recent, due] = await Promise.all([
+          rotations.active(id),
+          rotations.queued(id),
+          rotations.history(id, SHOWN_RECENT),
+          rotations.due(id),
+        ]);
+        return { secret, active, queued, recent, due };
+      },
+    );
   }
 
   /** Rotations of a secret, newest first. */
   history(caller: Caller, secretId: string, limit: number): Promise<readonly RotationRecord[]> {
-    return this.#cases.onSecret({ caller, action: LOOK, secretId }, ({ id }) =>
+    return this.#cases.onSecret({ caller, action: LOOK, secretId, alsoReplicas: true }, ({ id }) =>
       this.#parts.rotations.history(id, limit),
     );
   }
 
   /** One rotation of a secret. */
   get(caller: Caller, secretId: string, rotationId: string): Promise<RotationRecord> {
-    return this.#cases.onSecret({ caller, action: LOOK, secretId }, async ({ id }) => {
+    return this.#cases.onSecret({ caller, action: LOOK, secretId, alsoReplicas: true }, async ({ id }) => {
       const found = await this.#parts.store.get('rotation', rotationId);
       if (found === null || found.record.secretId !== id) throw rotationNotFound(rotationId);
       return found.record;
@@ -145,7 +148,9 @@ export class RotationCases {
   /** Who was seen with which version. */
   holders(caller: Caller, secretId: string): Promise<readonly HolderRecord[]> {
     const action = 'rekey:ListHolders';
-    return this.#cases.onSecret({ caller, action, secretId }, ({ id }) => this.#parts.holders.list(id));
+    return this.#cases.onSecret({ caller, action, secretId, alsoReplicas: true }, ({ id }) =>
+      this.#parts.holders.list(id),
+    );
   }
 
   /** Proves the current value at its target and says what a rotation as wished would do. Changes nothing. */

@@ -3,6 +3,7 @@ import { sortable } from '../store/collections.ts';
 import type { ListedEntry, Store } from '../store/store.ts';
 import { type Filter, type SecretTest, secretTest } from './filters.ts';
 import { comparePlaces, type ListPlace, NextTokens } from './next-token.ts';
+import { viewFrom } from './replica-view.ts';
 
 export type SortKey = 'created' | 'accessed' | 'changed' | 'name';
 
@@ -46,25 +47,33 @@ interface Found {
 export class SecretList {
   readonly #store: Store;
   readonly #tokens: NextTokens;
+  readonly #home: string;
 
-  constructor(store: Store) {
+  /** @param home the server's own region */
+  constructor(store: Store, home: string) {
     this.#store = store;
+    this.#home = home;
     this.#tokens = new NextTokens(store.keyring);
   }
 
   /**
    * @param use name of the operation that lists; its tokens are good for itself only
+   * @param region whose secrets and replicas are listed
    * @throws RekeyError `invalid-input`, reason `next-token-invalid`
    */
-  async page(use: string, query: SecretQuery): Promise<SecretPage> {
+  async page(use: string, query: SecretQuery, region: string): Promise<SecretPage> {
     const { filters, includeDeleted, sortBy, descending, limit, nextToken } = query;
-    const question = JSON.stringify([use, filters, includeDeleted, sortBy, descending]);
+    const question = JSON.stringify([use, region, filters, includeDeleted, sortBy, descending]);
     const after = nextToken === undefined ? null : this.#tokens.read(question, nextToken);
-    const isListed = includeDeleted ? secretTest(filters) : withoutDeleted(secretTest(filters));
+    const passes = includeDeleted ? secretTest(filters) : withoutDeleted(secretTest(filters));
+    const listed = (secret: SecretRecord) => {
+      const view = viewFrom(secret, region, this.#home);
+      return view !== null && passes(view) ? view : null;
+    };
     const { found, rest } =
       sortBy === 'created'
-        ? await this.#byCreation(isListed, { descending, limit, after })
-        : await this.#sorted(isListed, { descending, limit, after, sortValue: SORT_VALUES[sortBy] });
+        ? await this.#byCreation(listed, { descending, limit, after })
+        : await this.#sorted(listed, { descending, limit, after, sortValue: SORT_VALUES[sortBy] });
     return {
       secrets: found.map(({ secret }) => secret),
       nextToken: rest === null ? null : this.#tokens.make(question, rest),
@@ -72,16 +81,17 @@ export class SecretList {
   }
 
   /** Follows the store's own order, and reads no further than the page needs. */
-  async #byCreation(isListed: SecretTest, range: Range): Promise<Slice> {
+  async #byCreation(listed: Listed, range: Range): Promise<Slice> {
     const found: Found[] = [];
     let looked = 0;
     let last = range.after;
     for (;;) {
       const chunk = await this.#chunk(last, range.descending);
       for (const entry of chunk) {
-        if (isListed(entry.record)) {
+        const secret = listed(entry.record);
+        if (secret !== null) {
           if (found.length === range.limit) return { found, rest: found.at(-1)!.place };
-          found.push({ place: placeOf(entry), secret: entry.record });
+          found.push({ place: placeOf(entry), secret });
         }
         last = placeOf(entry);
       }
@@ -92,16 +102,18 @@ export class SecretList {
   }
 
   /** Looks at every secret, but keeps no more than a few pages of them. */
-  async #sorted(isListed: SecretTest, range: Range & { sortValue: (secret: SecretRecord) => string }): Promise<Slice> {
+  async #sorted(listed: Listed, range: Range & { sortValue: (secret: SecretRecord) => string }): Promise<Slice> {
     const { limit, after, sortValue } = range;
     const direction = range.descending ? -1 : 1;
     const order = (a: ListPlace, b: ListPlace) => direction * comparePlaces(a, b);
     let kept: Found[] = [];
     for (let last: ListPlace | null = null; ; ) {
       const chunk: readonly ListedEntry<SecretRecord>[] = await this.#chunk(last, false);
-      for (const { id, record: secret } of chunk) {
+      for (const { id, record } of chunk) {
+        const secret = listed(record);
+        if (secret === null) continue;
         const place = { value: sortValue(secret), id };
-        if (isListed(secret) && (after === null || order(place, after) > 0)) kept.push({ place, secret });
+        if (after === null || order(place, after) > 0) kept.push({ place, secret });
       }
       if (kept.length > limit + CHUNK) kept = first(kept, limit + 1, order);
       if (chunk.length < CHUNK) break;
@@ -117,6 +129,9 @@ export class SecretList {
     return this.#store.list('secret', { index: 'created', ...from, descending, limit: CHUNK });
   }
 }
+
+/** A secret as the listing shows it; null where it does not. */
+type Listed = (secret: SecretRecord) => SecretRecord | null;
 
 interface Range {
   readonly descending: boolean;

@@ -3,9 +3,10 @@ import { findVersion } from '../engine/versions.ts';
 import type { Entry } from '../store/store.ts';
 import { createSecret, type NewSecret } from './creation.ts';
 import { type DeletionWish, markForDeletion, removal, restored } from './deletion.ts';
-import { makeSecretArn } from './names.ts';
+import { type ArnPlace, makeSecretArn, regionOf } from './names.ts';
 import type { ServiceParts } from './parts.ts';
 import { markedForDeletion, secretNotFound } from './refusals.ts';
+import { replicaKeys } from './replicas.ts';
 import { retagged } from './rotation-settings.ts';
 import type { SecretChange, SecretChanges } from './secret-change.ts';
 import { SecretList, type SecretPage, type SecretQuery } from './secret-list.ts';
@@ -51,14 +52,13 @@ export class Secrets {
     this.#parts = parts;
     this.#cases = cases;
     this.#changes = changes;
-    this.#list = new SecretList(parts.store);
+    this.#list = new SecretList(parts.store, parts.region);
   }
 
   create(caller: Caller, wish: NewSecret): Promise<ChangedSecret> {
-    const keys = (wish.tags ?? []).map(({ key }) => key);
-    const ask = { caller, action: 'secretsmanager:CreateSecret', name: wish.name, ...needsFor(keys) };
+    const ask = { caller, action: 'secretsmanager:CreateSecret', name: wish.name, ...needsToCreate(wish) };
     return this.#cases.onName(ask, async (trail) => {
-      const secret = await createSecret(this.#parts, wish);
+      const secret = await createSecret(this.#parts, wish, regionOf(caller, this.#parts));
       trail.resource = secret.arn;
       trail.versionId = wish.value?.versionId ?? null;
       return { secret, version: wish.value === undefined ? null : findVersion(secret, wish.value.versionId) };
@@ -67,18 +67,12 @@ export class Secrets {
 
   describe(caller: Caller, secretId: string): Promise<SecretRecord> {
     const action = 'secretsmanager:DescribeSecret';
-    return this.#cases.onSecret({ caller, action, secretId }, ({ record }) => record);
-  }
-
-  /** For who asks for the policy of a secret: secrets have none. */
-  getWithoutPolicy(caller: Caller, secretId: string): Promise<SecretRecord> {
-    const action = 'secretsmanager:GetResourcePolicy';
-    return this.#cases.onSecret({ caller, action, secretId }, ({ record }) => record);
+    return this.#cases.onSecret({ caller, action, secretId, alsoReplicas: true }, ({ record }) => record);
   }
 
   list(caller: Caller, query: SecretQuery): Promise<SecretPage> {
     const ask = { caller, action: 'secretsmanager:ListSecrets', name: '*' };
-    return this.#cases.onName(ask, () => this.#list.page('ListSecrets', query));
+    return this.#cases.onName(ask, () => this.#list.page('ListSecrets', query, regionOf(caller, this.#parts)));
   }
 
   update(caller: Caller, update: SecretUpdate): Promise<ChangedSecret> {
@@ -108,7 +102,7 @@ export class Secrets {
   delete(caller: Caller, secretId: string, wish: DeletionWish): Promise<Deletion> {
     const ask = { caller, action: 'secretsmanager:DeleteSecret', secretId, keys: keysOf(wish) };
     return this.#cases.onSecretIfAny(ask, (found) => {
-      if (wish.force) return this.#remove(secretId, found);
+      if (wish.force) return this.#remove(caller, secretId, found);
       if (found === null) throw secretNotFound(secretId);
       return this.#changes.change(found.id, (secret) => {
         const marked = markForDeletion(secret, wish, this.#parts.clock.now());
@@ -127,9 +121,12 @@ export class Secrets {
     );
   }
 
-  async #remove(secretId: string, found: Entry<SecretRecord> | null): Promise<Deletion> {
+  async #remove(caller: Caller, secretId: string, found: Entry<SecretRecord> | null): Promise<Deletion> {
     const purgeAt = this.#parts.clock.now();
-    if (found === null) return { ...madeUp(secretId, this.#parts), purgeAt };
+    if (found === null) {
+      const { account, random } = this.#parts;
+      return { ...madeUp(secretId, { region: regionOf(caller, this.#parts), account }, random), purgeAt };
+    }
     const { name, arn } = found.record;
     await this.#changes.change(found.id, (secret) => removal(this.#parts.store, secret));
     return { name, arn, purgeAt };
@@ -164,6 +161,15 @@ function needsFor(tagKeys: readonly string[]): Pick<Ask, 'alsoNeeds' | 'keys'> {
   return concernRotation(tagKeys) ? { alsoNeeds: CONFIGURE, keys } : { keys };
 }
 
+/** Tags and replicas of a new secret are what it would take more actions to give it later. */
+function needsToCreate({ tags = [], replicas }: NewSecret): Pick<Ask, 'alsoNeeds' | 'keys'> {
+  const { alsoNeeds = [], keys } = needsFor(tags.map(({ key }) => key));
+  return {
+    alsoNeeds: replicas === undefined ? alsoNeeds : [...alsoNeeds, 'secretsmanager:ReplicateSecretToRegions'],
+    keys: { ...keys, ...(replicas === undefined ? {} : replicaKeys(replicas)) },
+  };
+}
+
 function keysOf({ force, windowDays }: DeletionWish): NonNullable<Ask['keys']> {
   return {
     'secretsmanager:ForceDeleteWithoutRecovery': String(force),
@@ -183,8 +189,7 @@ function withMetadata(secret: SecretRecord, update: SecretUpdate, now: number): 
 }
 
 /** AWS answers the removal of a secret that never was with an ARN like any other. */
-function madeUp(secretId: string, { region, account, random }: ServiceParts): { name: string; arn: string } {
-  if (!secretId.startsWith('arn:'))
-    return { name: secretId, arn: makeSecretArn(secretId, { region, account }, random) };
+function madeUp(secretId: string, place: ArnPlace, random: ServiceParts['random']): { name: string; arn: string } {
+  if (!secretId.startsWith('arn:')) return { name: secretId, arn: makeSecretArn(secretId, place, random) };
   return { name: secretId.replace(/^(?:[^:]*:){6}/, '').replace(/-[A-Za-z0-9]{6}$/, ''), arn: secretId };
 }

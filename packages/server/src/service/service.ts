@@ -3,6 +3,8 @@ import { type Access, createAccess } from './access/access.ts';
 import type { ServiceParts } from './parts.ts';
 import { purgeJob } from './purge.ts';
 import { RandomPasswords } from './random-password.ts';
+import { Replicas } from './replicas.ts';
+import { ResourcePolicies } from './resource-policies.ts';
 import { RotationCases } from './rotation.ts';
 import { SecretChanges } from './secret-change.ts';
 import { Secrets } from './secrets.ts';
@@ -19,6 +21,8 @@ export interface Service {
   readonly secrets: Secrets;
   readonly values: Values;
   readonly rotation: RotationCases;
+  readonly replicas: Replicas;
+  readonly policies: ResourcePolicies;
   readonly passwords: RandomPasswords;
   readonly status: StatusCase;
   readonly upkeep: UpkeepCases;
@@ -36,6 +40,8 @@ export function createService(parts: ServiceParts): Service {
     secrets: new Secrets(parts, cases, changes),
     values: new Values(parts, cases, changes),
     rotation: new RotationCases(parts, cases, changes),
+    replicas: new Replicas(parts, cases, changes),
+    policies: new ResourcePolicies(parts, cases, changes),
     passwords: new RandomPasswords(parts.random, cases),
     status: new StatusCase(parts, cases),
     upkeep: new UpkeepCases(parts.upkeep, cases),

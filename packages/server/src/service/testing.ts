@@ -24,6 +24,10 @@ export interface TestService {
 export interface TestServiceOptions {
   /** Rotation functions over the engine's secrets; none if left out. */
   readonly functions?: (access: SecretAccess, random: RandomSource) => FindRotationFunction;
+  /** Unique ids of the users and roles there are, by ARN; none if left out. */
+  readonly principals?: Readonly<Record<string, string>>;
+  /** Two if left out. */
+  readonly replicaRegions?: readonly string[];
 }
 
 let opened = 0;
@@ -44,6 +48,7 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
   const uses = new AccessUses({ store: engine.store, clock, log: silentLogger, region: 'us-east-1' });
   const { log: audit, audited, breakAudit } = fakeAudit();
   const holders = new Holders({ store: engine.store, clock, log: silentLogger });
+  const ids = Object.values(options.principals ?? {});
   const service = createService({
     store: engine.store,
     audit,
@@ -62,6 +67,10 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
     random: seededRandom(`service ${opened}`),
     region: 'us-east-1',
     account: '000000000000',
+    replicaRegions: options.replicaRegions ?? ['eu-west-1', 'eu-central-1'],
+    principals: {
+      findId: (named) => options.principals?.[named] ?? (ids.includes(named) ? named : null),
+    },
   });
   return { service, engine, clock, holders, directory, uses, audited, breakAudit };
 }

@@ -1,10 +1,9 @@
 import { type Caller, RekeyError, type SecretRecord } from '@rekey/core';
 import type { AuditEntry } from '../audit/entry.ts';
-import type { Entry } from '../store/store.ts';
-import { arnOfUnknown, resolveSecret } from './names.ts';
+import { arnOfUnknown, type FoundSecret, regionOf, resolveSecret } from './names.ts';
 import type { ServiceParts } from './parts.ts';
 import { notPermitted, type PermitContext, permit } from './permit.ts';
-import { secretNotFound } from './refusals.ts';
+import { onlyInPrimary, secretNotFound } from './refusals.ts';
 
 const NO_KEYS: PermitContext['keys'] = {};
 
@@ -16,6 +15,8 @@ export interface Ask {
   /** Further actions the same request needs; each is decided on the same resource. */
   readonly alsoNeeds?: readonly string[];
   readonly keys?: PermitContext['keys'];
+  /** Whether it can also be asked where the secret is a replica: of what changes nothing. */
+  readonly alsoReplicas?: boolean;
 }
 
 /** What the audit entry of a request will say; use cases add what they come to know. */
@@ -40,7 +41,7 @@ export class UseCases {
   /** A request about one existing secret. */
   onSecret<T>(
     ask: Ask & { readonly secretId: string },
-    perform: (found: Entry<SecretRecord>, trail: Trail) => Promise<T> | T,
+    perform: (found: FoundSecret, trail: Trail) => Promise<T> | T,
   ): Promise<T> {
     return this.onSecretIfAny(ask, (found, trail) => {
       if (found === null) throw secretNotFound(ask.secretId);
@@ -51,20 +52,25 @@ export class UseCases {
   /** A request about one secret, which has an answer also where there is none. */
   onSecretIfAny<T>(
     ask: Ask & { readonly secretId: string },
-    perform: (found: Entry<SecretRecord> | null, trail: Trail) => Promise<T> | T,
+    perform: (found: FoundSecret | null, trail: Trail) => Promise<T> | T,
   ): Promise<T> {
     const trail: Trail = { resource: ask.secretId, versionId: null, detail: null };
     return this.#audited(ask, trail, async () => {
-      const found = await resolveSecret(this.#parts.store, ask.secretId);
-      trail.resource = found === null ? arnOfUnknown(ask.secretId, this.#parts) : found.record.arn;
+      const { store, region: home, account } = this.#parts;
+      const region = regionOf(ask.caller, this.#parts);
+      const found = await resolveSecret(store, ask.secretId, region, home);
+      trail.resource = found === null ? arnOfUnknown(ask.secretId, { region, account }) : found.record.arn;
       trail.detail = this.#permit(ask, trail.resource, found?.record ?? null);
+      if (found?.isReplica && ask.alsoReplicas !== true) throw onlyInPrimary(found.record);
       return perform(found, trail);
     });
   }
 
   /** A request about a name that may or may not be taken, or (`*`) about no secret in particular. */
   async onName<T>(ask: Ask & { readonly name: string }, perform: (trail: Trail) => Promise<T> | T): Promise<T> {
-    const resource = ask.name === '*' ? '*' : arnOfUnknown(ask.name, this.#parts);
+    const { account } = this.#parts;
+    const region = regionOf(ask.caller, this.#parts);
+    const resource = ask.name === '*' ? '*' : arnOfUnknown(ask.name, { region, account });
     const trail: Trail = { resource, versionId: null, detail: null };
     return this.#audited(ask, trail, () => {
       trail.detail = this.#permit(ask, resource, null);
@@ -88,6 +94,18 @@ export class UseCases {
       trail.detail = this.#permit(ask, found.arn, null);
       return perform(found, trail);
     });
+  }
+
+  /**
+   * A request that is not for the caller's own policies to decide: a role's trust decides it, or whoever is proven may
+   * ask. `perform` refuses by RekeyError `not-permitted`, and says in the trail what allowed it.
+   */
+  decided<T>(
+    { caller, action, resource }: Pick<Ask, 'caller' | 'action'> & { readonly resource: string },
+    perform: (trail: Trail) => Promise<T> | T,
+  ): Promise<T> {
+    const trail: Trail = { resource, versionId: null, detail: null };
+    return this.#audited({ caller, action }, trail, async () => perform(trail));
   }
 
   /** Audits a request that was refused before any use case began: malformed, unknown, not authenticated. */

@@ -9,6 +9,7 @@ import {
 } from '@rekey/core';
 import { findLabelled, findVersion } from '../engine/versions.ts';
 import { type LabelMove, moveLabel } from './label-move.ts';
+import { regionOf } from './names.ts';
 import { NextTokens } from './next-token.ts';
 import type { ServiceParts } from './parts.ts';
 import { labelNotFound, labelNotOnVersion, markedForDeletion, versionNotFound } from './refusals.ts';
@@ -71,7 +72,7 @@ export class Values {
     this.#parts = parts;
     this.#cases = cases;
     this.#changes = changes;
-    this.#list = new SecretList(parts.store);
+    this.#list = new SecretList(parts.store, parts.region);
     this.#tokens = new NextTokens(parts.store.keyring);
   }
 
@@ -82,14 +83,17 @@ export class Values {
       ...(versionId === undefined ? {} : { 'secretsmanager:VersionId': versionId }),
       ...(label === undefined ? {} : { 'secretsmanager:VersionStage': label }),
     };
-    return this.#cases.onSecret({ caller, action: READ, secretId, keys }, async ({ record: secret }, trail) => {
-      const version = chooseVersion(alive(secret), choice);
-      trail.versionId = version.id;
-      const value = version.hasValue ? await this.#parts.store.getValue(secret.id, version.id) : null;
-      if (value === null) throw notFound(choice);
-      this.#parts.holders.saw(caller, secret.id, version.id);
-      return { secret, version, value };
-    });
+    return this.#cases.onSecret(
+      { caller, action: READ, secretId, keys, alsoReplicas: true },
+      async ({ record: secret }, trail) => {
+        const version = chooseVersion(alive(secret), choice);
+        trail.versionId = version.id;
+        const value = version.hasValue ? await this.#parts.store.getValue(secret.id, version.id) : null;
+        if (value === null) throw notFound(choice);
+        this.#parts.holders.saw(caller, secret.id, version.id);
+        return { secret, version, value };
+      },
+    );
   }
 
   put(caller: Caller, put: PutValue): Promise<ChangedVersion> {
@@ -110,7 +114,12 @@ export class Values {
 
   /** The versions of a secret by page, oldest first. */
   listVersions(caller: Caller, query: VersionQuery): Promise<VersionPage & { readonly secret: SecretRecord }> {
-    const ask = { caller, action: 'secretsmanager:ListSecretVersionIds', secretId: query.secretId };
+    const ask = {
+      caller,
+      action: 'secretsmanager:ListSecretVersionIds',
+      secretId: query.secretId,
+      alsoReplicas: true,
+    };
     return this.#cases.onSecret(ask, ({ record: secret }) => ({
       secret,
       ...versionPage(secret, query, this.#tokens),
@@ -150,7 +159,11 @@ export class Values {
     const ask = { caller, action: BATCH, alsoNeeds: ['secretsmanager:ListSecrets'], name: '*' };
     return this.#cases.onName(ask, async () => {
       const listing = { ...query, includeDeleted: false, sortBy: 'created', descending: false } as const;
-      const { secrets, nextToken } = await this.#list.page('BatchGetSecretValue', listing);
+      const { secrets, nextToken } = await this.#list.page(
+        'BatchGetSecretValue',
+        listing,
+        regionOf(caller, this.#parts),
+      );
       const items = await Promise.all(secrets.map(({ arn }) => this.#try(caller, arn)));
       return { items, nextToken };
     });

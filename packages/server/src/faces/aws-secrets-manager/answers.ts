@@ -36,13 +36,28 @@ export function stagesOf({ labels }: VersionRecord): { VersionStages?: readonly 
 /** A secret as DescribeSecret tells it. Members without content are left out. */
 export function describe(secret: SecretRecord): object {
   const stages = stagesByVersion(secret);
-  return { ...summary(secret), ...(stages === null ? {} : { VersionIdsToStages: stages }) };
+  return {
+    ...summary(secret),
+    ...(stages === null ? {} : { VersionIdsToStages: stages }),
+    ...(secret.replication ? { ReplicationStatus: replicationStatus(secret) } : {}),
+  };
 }
 
 /** A secret as ListSecrets tells it: the same, under one other name. */
 export function listEntry(secret: SecretRecord): object {
   const stages = stagesByVersion(secret);
   return { ...summary(secret), ...(stages === null ? {} : { SecretVersionsToStages: stages }) };
+}
+
+/** How its replicas stand. One record serves all regions, so that a replica that is there is in sync. */
+export function replicationStatus({ replication, lastAccessedDay }: SecretRecord): readonly object[] {
+  return (replication?.replicas ?? []).map(({ region, kmsKeyId, failure }) => ({
+    Region: region,
+    KmsKeyId: kmsKeyId ?? 'alias/aws/secretsmanager',
+    Status: failure === null ? 'InSync' : 'Failed',
+    StatusMessage: failure ?? 'Replication succeeded',
+    ...(lastAccessedDay === null || failure !== null ? {} : { LastAccessedDate: seconds(lastAccessedDay) }),
+  }));
 }
 
 export function versionEntry(version: VersionRecord): object {
@@ -68,6 +83,7 @@ function summary(secret: SecretRecord): object {
     ...(deletedAt === null ? {} : { DeletedDate: seconds(deletedAt) }),
     ...(tags === null ? {} : { Tags: tags.map(tagEntry) }),
     CreatedDate: seconds(secret.createdAt),
+    ...(secret.replication ? { PrimaryRegion: secret.replication.primaryRegion } : {}),
   };
 }
 

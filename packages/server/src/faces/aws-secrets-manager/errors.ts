@@ -116,6 +116,28 @@ const BY_REASON: Readonly<Record<string, Rung>> = {
     type: 'InvalidParameterException',
     text: () => 'Password length is too short based on the required types.',
   },
+  'malformed-policy-document': { type: 'MalformedPolicyDocumentException' },
+  'policy-is-public': { type: 'PublicPolicyException' },
+  'still-replicated': {
+    type: 'InvalidParameterException',
+    text: ({ arn, regions }) => `You can't delete secret ${arn} that still has replica regions [${regions}].`,
+  },
+  'replica-is-read-only': {
+    type: 'InvalidParameterException',
+    text: () => "Operation not permitted on a replica secret. Call must be made in primary secret's region.",
+  },
+  'replica-region-invalid': {
+    type: 'InvalidParameterException',
+    text: ({ region, why }) => `Invalid replica region ${region}: ${why}.`,
+  },
+  'region-without-replica': {
+    type: 'InvalidParameterException',
+    text: ({ region }) => `The secret is not replicated to region ${region}.`,
+  },
+  'secret-is-no-replica': {
+    type: 'InvalidRequestException',
+    text: () => 'Operation not permitted on a primary secret. Call must be made in the region of a replica secret.',
+  },
   'next-token-invalid': { type: 'InvalidNextTokenException', text: () => 'The NextToken value is invalid.' },
   'missing-authentication': { type: 'MissingAuthenticationTokenException' },
   'incomplete-signature': { type: 'IncompleteSignatureException' },

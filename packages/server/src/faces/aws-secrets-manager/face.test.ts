@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { INPUTS } from './inputs.ts';
 import { translateLabel } from './labels.ts';
 import { openFace, refusalOf, requestOf, token } from './testing.ts';
 
@@ -88,23 +87,6 @@ describe('the face', () => {
     const { status, type } = refusalOf(await face.refuseLargeBody!(requestOf('PutSecretValue', {}), 1024));
     assert.deepEqual([status, type], [413, 'RequestEntityTooLargeException']);
   });
-
-  const UNAVAILABLE = {
-    DeleteResourcePolicy: {},
-    PutResourcePolicy: { ResourcePolicy: '{}' },
-    ValidateResourcePolicy: { ResourcePolicy: '{}' },
-    RemoveRegionsFromReplication: { RemoveReplicaRegions: ['eu-west-1'] },
-    ReplicateSecretToRegions: { AddReplicaRegions: [{ Region: 'eu-west-1' }] },
-    StopReplicationToReplica: {},
-  };
-  for (const [operation, input] of Object.entries(UNAVAILABLE))
-    test(`${operation} is refused in AWS's shape, with the reason`, async () => {
-      const { refusal } = await openFace();
-      const refused = await refusal(operation, { SecretId: 'a', ...input });
-      assert.deepEqual([refused.status, refused.type], [400, 'InvalidRequestException']);
-      assert.match(refused.text, new RegExp(`^${operation} is not available: .+\\.$`));
-      assert.ok(operation in INPUTS);
-    });
 });
 
 test('labels translate both ways without ever meeting', () => {

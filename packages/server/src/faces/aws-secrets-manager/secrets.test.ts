@@ -148,12 +148,6 @@ describe('CreateSecret', () => {
       'InvalidParameterException',
       /not a duration/,
     ],
-    [
-      'with replica Regions',
-      { AddReplicaRegions: [{ Region: 'eu-west-1' }] },
-      'InvalidParameterException',
-      /one Region only/,
-    ],
   ];
   for (const [how, change, type, text] of REFUSED)
     test(`${how} is refused, and nothing is created`, async () => {

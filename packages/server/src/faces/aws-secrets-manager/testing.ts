@@ -11,6 +11,8 @@ export interface TestFace extends TestService {
   call(operation: string, input: object): Promise<WireAnswer>;
   /** What an operation is refused with. */
   refusal(operation: string, input: unknown): Promise<Refusal>;
+  /** The same, signed for another region. */
+  in(region: string): Pick<TestFace, 'call' | 'refusal'>;
 }
 
 /** Members of all answers; a test reads those that its operation has. */
@@ -39,6 +41,15 @@ export interface WireAnswer {
   readonly SecretValues: readonly WireAnswer[];
   readonly Errors: readonly { readonly SecretId: string; readonly ErrorCode: string; readonly Message: string }[];
   readonly NextToken: string | undefined;
+  readonly ResourcePolicy: string;
+  readonly PolicyValidationPassed: boolean;
+  readonly ValidationErrors: readonly { readonly CheckName: string; readonly ErrorMessage: string }[];
+  readonly PrimaryRegion: string;
+  readonly ReplicationStatus: readonly {
+    readonly Region: string;
+    readonly Status: string;
+    readonly StatusMessage: string;
+  }[];
 }
 
 export interface Refusal {
@@ -52,7 +63,9 @@ export async function openFace(options: TestServiceOptions = {}): Promise<TestFa
   const face = awsSecretsManagerFace({
     service: opened.service,
     authenticate: (request) => {
-      if (request.headers.some(([name]) => name === 'authorization')) return { ...ROOT, requestId: request.id };
+      const signature = request.headers.find(([name]) => name === 'authorization')?.[1];
+      if (signature === 'signed') return { ...ROOT, requestId: request.id };
+      if (signature !== undefined) return { ...ROOT, requestId: request.id, region: signature };
       throw new RekeyError('unauthenticated', 'Missing Authentication Token', { reason: 'missing-authentication' });
     },
     refused: (request, action, error) => {
@@ -63,22 +76,25 @@ export async function openFace(options: TestServiceOptions = {}): Promise<TestFa
       );
     },
   });
-  return {
-    ...opened,
-    face,
+  const signedAs = (signature: string): Pick<TestFace, 'call' | 'refusal'> => ({
     call: async (operation, input) => {
-      const answer = await face.handle(requestOf(operation, input));
+      const answer = await face.handle(requestOf(operation, input, signature));
       assert.equal(answer.status, 200, `${operation}: ${String(answer.body)}`);
       return answer.body === '' ? {} : JSON.parse(String(answer.body));
     },
-    refusal: async (operation, input) => refusalOf(await face.handle(requestOf(operation, input))),
-  };
+    refusal: async (operation, input) => refusalOf(await face.handle(requestOf(operation, input, signature))),
+  });
+  return { ...opened, face, ...signedAs('signed'), in: signedAs };
 }
 
 let requests = 0;
 
-/** A signed request as SDKs send it; a body that is no object is sent as it stands. */
-export function requestOf(operation: string, input: unknown): FaceRequest {
+/**
+ * A signed request as SDKs send it; a body that is no object is sent as it stands.
+ *
+ * @param signature `signed`, or the region it is signed for
+ */
+export function requestOf(operation: string, input: unknown, signature = 'signed'): FaceRequest {
   requests += 1;
   return {
     id: `request-${requests}`,
@@ -87,7 +103,7 @@ export function requestOf(operation: string, input: unknown): FaceRequest {
     query: '',
     headers: [
       ['host', 'localhost'],
-      ['authorization', 'signed'],
+      ['authorization', signature],
       ['content-type', 'application/x-amz-json-1.1'],
       ['x-amz-target', `secretsmanager.${operation}`],
     ],

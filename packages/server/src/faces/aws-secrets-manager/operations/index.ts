@@ -1,18 +1,23 @@
 import type { Operation } from '../operation.ts';
 import { getRandomPassword } from './random-password.ts';
+import { removeRegionsFromReplication, replicateSecretToRegions, stopReplicationToReplica } from './replication.ts';
+import {
+  deleteResourcePolicy,
+  getResourcePolicy,
+  putResourcePolicy,
+  validateResourcePolicy,
+} from './resource-policy.ts';
 import { cancelRotateSecret, rotateSecret } from './rotation.ts';
 import {
   createSecret,
   deleteSecret,
   describeSecret,
-  getResourcePolicy,
   listSecrets,
   restoreSecret,
   tagResource,
   untagResource,
   updateSecret,
 } from './secrets.ts';
-import { unavailable } from './unavailable.ts';
 import {
   batchGetSecretValue,
   getSecretValue,
@@ -26,6 +31,7 @@ export const OPERATIONS: readonly Operation[] = [
   batchGetSecretValue,
   cancelRotateSecret,
   createSecret,
+  deleteResourcePolicy,
   deleteSecret,
   describeSecret,
   getRandomPassword,
@@ -33,12 +39,16 @@ export const OPERATIONS: readonly Operation[] = [
   getSecretValue,
   listSecretVersionIds,
   listSecrets,
+  putResourcePolicy,
   putSecretValue,
+  removeRegionsFromReplication,
+  replicateSecretToRegions,
   restoreSecret,
   rotateSecret,
+  stopReplicationToReplica,
   tagResource,
   untagResource,
   updateSecret,
   updateSecretVersionStage,
-  ...unavailable,
+  validateResourcePolicy,
 ];

@@ -1,12 +1,13 @@
 import type { Tag } from '@rekey/core';
 import { checkDeletionWish } from '../../../service/deletion.ts';
 import type { SortKey } from '../../../service/secret-list.ts';
-import { describe, listEntry, named, seconds } from '../answers.ts';
+import { describe, listEntry, named, replicationStatus, seconds } from '../answers.ts';
 import { readName, readSecretId, readToken } from '../identifiers.ts';
 import { type InputTo, operation } from '../operation.ts';
 import { invalidParameter } from '../refusal.ts';
 import { readContent } from './content.ts';
 import { readFilters } from './filters.ts';
+import { readReplicas } from './replication.ts';
 
 /** Operations on secrets as such. */
 
@@ -22,16 +23,19 @@ export const createSecret = operation({
   read: (input) => {
     const name = readName(input.Name);
     const value = readContent(input);
-    if (input.AddReplicaRegions !== undefined)
-      throw invalidParameter("You can't add replica Regions: this server is configured for one Region only.");
+    const replicas = readReplicasOf(input);
     const tags = input.Tags === undefined ? undefined : readTags(input.Tags);
     const versionId = readToken(input.ClientRequestToken);
     const { Description: description, KmsKeyId: kmsKeyId, Type: type } = input;
-    return { name, description, kmsKeyId, type, tags, value: value && { versionId, value } };
+    return { name, description, kmsKeyId, type, tags, replicas, value: value && { versionId, value } };
   },
   run: async (service, caller, wish) => {
     const { secret, version } = await service.secrets.create(caller, wish);
-    return { ...named(secret), ...(version && { VersionId: version.id }) };
+    return {
+      ...named(secret),
+      ...(version && { VersionId: version.id }),
+      ...(secret.replication && { ReplicationStatus: replicationStatus(secret) }),
+    };
   },
 });
 
@@ -92,13 +96,6 @@ export const restoreSecret = operation({
   run: async (service, caller, secretId) => named(await service.secrets.restore(caller, secretId)),
 });
 
-/** No secret has a policy, since none can be put; Terraform asks on every read. */
-export const getResourcePolicy = operation({
-  name: 'GetResourcePolicy',
-  read: ({ SecretId }) => readSecretId(SecretId),
-  run: async (service, caller, secretId) => named(await service.secrets.getWithoutPolicy(caller, secretId)),
-});
-
 export const tagResource = operation({
   name: 'TagResource',
   read: ({ SecretId, Tags }) => ({ secretId: readSecretId(SecretId), tags: readTags(Tags) }),
@@ -116,6 +113,10 @@ export const untagResource = operation({
     return null;
   },
 });
+
+function readReplicasOf({ AddReplicaRegions, ForceOverwriteReplicaSecret }: InputTo<'CreateSecret'>) {
+  return AddReplicaRegions && readReplicas({ AddReplicaRegions, ForceOverwriteReplicaSecret });
+}
 
 /** A tag without a value has an empty one; a tag without a key is none. */
 function readTags(tags: InputTo<'TagResource'>['Tags']): readonly Tag[] {
