@@ -28,6 +28,8 @@ export interface Collections {
   outbox: OutboxRecord;
   /** By opaque target name: what has been proven about a target. */
   target: TargetRecord;
+  /** Logins that count towards a target's lock-out limit; by opaque account. */
+  login: LoginRecord;
   /** Alert conditions that stand, so that each is told once and its end is told too; by opaque key. */
   alert: AlertRecord;
   /** Single records by their own name (`audit-head`, `quarantine`, `root`, …). */
@@ -89,6 +91,12 @@ export interface TargetRecord {
   readonly checksPasswordsAt: number | null;
 }
 
+/** Logins of one account that were refused, or of which nobody knows. */
+export interface LoginRecord {
+  /** When each was counted, oldest first. */
+  readonly countedAt: readonly number[];
+}
+
 export interface AlertRecord {
   readonly condition: string;
   readonly secretId: string | null;
@@ -129,6 +137,7 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   holder: (holder) => ({ secret: `${holder.secretId}/${sortable(holder.lastSeenAt)}` }),
   outbox: (message) => ({ next: sortable(message.nextAttemptAt) }),
   target: () => ({}),
+  login: () => ({}),
   alert: (alert) => ({ since: sortable(alert.since) }),
   setting: () => ({}),
   user: ({ createdAt }) => ({ created: sortable(createdAt) }),
