@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { type Ended, run } from './running.ts';
 
 /** The command as users run it: the built one. `npm test` builds before it tests. */
 export const REKEY = fileURLToPath(new URL('../../packages/server/bin/rekey.js', import.meta.url));
@@ -87,22 +88,11 @@ export async function startServer(options: StartOptions): Promise<TestServer> {
 }
 
 /** Runs one `rekey` command to its end. */
-export async function runRekey(
+export function runRekey(
   words: readonly string[],
-  options: { readonly environment?: Readonly<Record<string, string>>; readonly input?: string } = {},
-): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
-  const child = spawn(process.execPath, [REKEY, ...words], { env: environmentOf(options.environment), stdio: 'pipe' });
-  let out = '';
-  let err = '';
-  child.stdout.on('data', (chunk: Buffer) => {
-    out += chunk.toString();
-  });
-  child.stderr.on('data', (chunk: Buffer) => {
-    err += chunk.toString();
-  });
-  child.stdin.end(options.input ?? '');
-  await once(child, 'close');
-  return { code: child.exitCode, out, err };
+  options: { readonly environment?: Readonly<Record<string, string>>; readonly input?: string | Uint8Array } = {},
+): Promise<Ended> {
+  return run(process.execPath, [REKEY, ...words], { ...options, environment: environmentOf(options.environment) });
 }
 
 /** A temporary folder that goes away when the test has ended. */

@@ -97,9 +97,12 @@ async function importOne(source: SecretsClient, here: Connection, secret: Source
   try {
     const [current, ...others] = await readVersions(source, secret);
     if (current === undefined) return { name: secret.Name, outcome: 'skipped: it has no current value' };
-    const created = await createHere(here, secret, current);
-    if (!created && !(await isOurImport(here, secret.Name, current.id)))
-      return { name: secret.Name, outcome: 'left alone: another secret of this name is here already' };
+    const known = await versionsHere(here, secret.Name);
+    if (known === null) await createHere(here, secret, current);
+    else if (known[current.id]?.includes('AWSCURRENT') !== true)
+      return { name: secret.Name, outcome: 'left alone: it is here already, with another current value' };
+    else if (others.every(({ id }) => known[id] !== undefined))
+      return { name: secret.Name, outcome: 'is here already' };
     for (const label of current.labels.filter((label) => label !== 'AWSCURRENT'))
       await here.operation('UpdateSecretVersionStage', {
         SecretId: secret.Name,
@@ -122,27 +125,25 @@ async function importOne(source: SecretsClient, here: Connection, secret: Source
   }
 }
 
-async function createHere(here: Connection, secret: SourceSecret, current: SourceVersion): Promise<boolean> {
-  try {
-    await here.operation('CreateSecret', {
-      Name: secret.Name,
-      ClientRequestToken: current.id,
-      ...current.content,
-      ...(secret.Description === undefined ? {} : { Description: secret.Description }),
-      ...(secret.Tags === undefined ? {} : { Tags: secret.Tags }),
-    });
-    return true;
-  } catch (error) {
-    if ((error as { code?: string }).code === 'ResourceExistsException') return false;
-    throw error;
-  }
+async function createHere(here: Connection, secret: SourceSecret, current: SourceVersion): Promise<void> {
+  await here.operation('CreateSecret', {
+    Name: secret.Name,
+    ClientRequestToken: current.id,
+    ...current.content,
+    ...(secret.Description === undefined ? {} : { Description: secret.Description }),
+    ...(secret.Tags === undefined ? {} : { Tags: secret.Tags }),
+  });
 }
 
-/** The version that is current there is current here too: nobody has written here since. */
-async function isOurImport(here: Connection, name: string, currentId: string): Promise<boolean> {
-  const description = await here.operation('DescribeSecret', { SecretId: name });
-  const labels = (description.VersionIdsToStages as Record<string, string[]> | undefined)?.[currentId];
-  return labels?.includes('AWSCURRENT') === true;
+/** Labels by version id of the secret of this name here; null where there is none. */
+async function versionsHere(here: Connection, name: string): Promise<Readonly<Record<string, string[]>> | null> {
+  try {
+    const { VersionIdsToStages: versions = {} } = await here.operation('DescribeSecret', { SecretId: name });
+    return versions as Readonly<Record<string, string[]>>;
+  } catch (error) {
+    if ((error as { code?: string }).code === 'ResourceNotFoundException') return null;
+    throw error;
+  }
 }
 
 interface SourceVersion {
