@@ -27,7 +27,7 @@ interface KeptRecord {
 /** The reference driver: everything in this process, gone with it. For development, tests, and to check others by. */
 export class MemoryDriver implements StoreDriver {
   readonly name = 'memory';
-  readonly shared = false;
+  readonly shared: boolean = false;
   readonly #records = new Map<string, Map<string, KeptRecord>>();
   readonly #indexes = new Map<string, SortedPlaces>();
   readonly #claims = new Map<string, ClaimStanding>();

@@ -59,7 +59,17 @@ export interface CommitOptions {
 export interface StoreOptions {
   readonly driver: StoreDriver;
   readonly keyring: Keyring;
+  /** How old what is read may be, where other servers write too; {@link DEFAULT_STALENESS}. Milliseconds. */
+  readonly staleness?: number;
+  /** Milliseconds of a clock that never jumps; the machine's by default. */
+  readonly monotonic?: () => number;
 }
+
+/**
+ * A second: what a person does on one server is seen on another before they can look. Shorter costs more questions to
+ * the store, four a second of each server; longer is how long a permission that was taken away may still be used.
+ */
+export const DEFAULT_STALENESS = 1_000;
 
 /** An entry with the bytes of its body, by which the cache is bounded. */
 interface SizedEntry<K extends CollectionName> {
@@ -75,7 +85,11 @@ const SECRET_CACHE = { entries: 20_000, size: 16 << 20 };
 const VALUE_CACHE = { entries: 20_000, size: 8 << 20 };
 const NAME_CACHE = { entries: 20_000, size: 20_000 };
 
-/** The concrete store. Every read of one record sees every commit of this process that was resolved before it. */
+/**
+ * The concrete store. Every read of one record sees every commit of this process that was resolved before it, and every
+ * commit of another server that was made more than the bound of staleness before; who has taken a claim sees every
+ * commit that was made before it was taken.
+ */
 export class Store {
   readonly storeId: string;
   /** For what is sealed outside the store: escrow journal, audit signing key. */
@@ -89,14 +103,24 @@ export class Store {
   readonly #feed: CacheFeed;
   readonly #followers: ForgetfulCache[] = [];
 
-  constructor({ driver, keyring }: StoreOptions) {
+  constructor(options: StoreOptions) {
+    const { driver, keyring, staleness: bound = DEFAULT_STALENESS, monotonic = () => performance.now() } = options;
     this.#driver = driver;
     this.keyring = keyring;
     this.storeId = keyring.storeId;
-    this.#feed = new CacheFeed(driver, {
+    const cache: ForgetfulCache = {
       forget: (collection, id) => this.#forget(collection, id),
       forgetAll: () => this.#forgetAll(),
-    });
+    };
+    this.#feed = new CacheFeed({ driver, cache, bound, monotonic });
+  }
+
+  /**
+   * Whether what is cached is within the bound of staleness; reads go to the driver while it is not. For caches that
+   * {@link follow} the store: they must not answer then either.
+   */
+  get isFresh(): boolean {
+    return this.#feed.isFresh;
   }
 
   /** Keyed hash, 32 characters of base64url, stable for the store's life: for ids that must not tell a name. */
@@ -150,20 +174,22 @@ export class Store {
   /** By exact name, through the collection `name`. */
   async findSecret(name: string): Promise<Entry<SecretRecord> | null> {
     const nameId = this.#opaqueName(name);
-    const named = this.#names.find(nameId) ?? (await this.#load('name', nameId, this.#names));
+    const named = this.#fresh(this.#names, nameId) ?? (await this.#load('name', nameId, this.#names));
     return named === null ? null : this.#getSecret(named.entry.record.secretId);
   }
 
   /** Content of a version; null if there is none (yet). */
   async getValue(secretId: string, versionId: string): Promise<SecretValue | null> {
     const id = `${secretId}/${versionId}`;
-    const stored = this.#values.find(id) ?? (await this.#values.load(id, () => this.#driver.get('value', id)));
+    const stored = this.#fresh(this.#values, id) ?? (await this.#values.load(id, () => this.#driver.get('value', id)));
     return stored === null ? null : openRecord(this.keyring, 'value', stored).record;
   }
 
-  /** See {@link StoreDriver.claim}. */
-  claim(request: ClaimRequest): Promise<Claim | null> {
-    return this.#driver.claim(request);
+  /** See {@link StoreDriver.claim}. Whoever gets the claim then reads what its last holder left. */
+  async claim(request: ClaimRequest): Promise<Claim | null> {
+    const claim = await this.#driver.claim(request);
+    if (claim !== null) await this.#feed.refresh();
+    return claim;
   }
 
   /** See {@link StoreDriver.renew}. */
@@ -213,8 +239,12 @@ export class Store {
   }
 
   async #getSecret(id: string): Promise<Entry<SecretRecord> | null> {
-    const cached = this.#secrets.find(id) ?? (await this.#load('secret', id, this.#secrets));
+    const cached = this.#fresh(this.#secrets, id) ?? (await this.#load('secret', id, this.#secrets));
     return cached === null ? null : cached.entry;
+  }
+
+  #fresh<T>(cache: RecordCache<T>, id: string): T | undefined {
+    return this.#feed.isFresh ? cache.find(id) : undefined;
   }
 
   #load<K extends CollectionName>(collection: K, id: string, cache: RecordCache<SizedEntry<K>>) {

@@ -14,7 +14,7 @@ import { TOO_OLD } from './failures.ts';
  * answer is a list of revisions and, for those refused, of sentences: the ones of `../conflict.ts`.
  */
 export const COMMIT_FUNCTION = `
-  CREATE FUNCTION find_conflict(batch jsonb) RETURNS text LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  CREATE FUNCTION find_conflict(batch jsonb) RETURNS text LANGUAGE plpgsql AS $$
   DECLARE
     item jsonb;
     standing bigint;
@@ -35,16 +35,18 @@ export const COMMIT_FUNCTION = `
   END $$;
 
   CREATE FUNCTION apply_write(new_revision bigint, of_collection text, of_id text, new_entries text, new_body bytea)
-  RETURNS void LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+  RETURNS void LANGUAGE plpgsql AS $$
   DECLARE
     old_entries text;
+    old record;
   BEGIN
     SELECT coalesce((SELECT entries FROM record WHERE collection = of_collection AND id = of_id), '{}')
       INTO old_entries;
     IF old_entries <> new_entries THEN
-      DELETE FROM entry USING jsonb_each_text(old_entries::jsonb) AS old
-        WHERE entry.collection = of_collection AND entry.name = old.key AND entry.value = old.value
-          AND entry.id = of_id;
+      FOR old IN SELECT key, value FROM jsonb_each_text(old_entries::jsonb) LOOP
+        DELETE FROM entry
+          WHERE collection = of_collection AND name = old.key AND value = old.value AND id = of_id;
+      END LOOP;
       INSERT INTO entry (collection, name, value, id)
         SELECT of_collection, key, value, of_id FROM jsonb_each_text(new_entries::jsonb);
     END IF;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { closed } from '../driver-errors.ts';
 import type { PostgresAddress } from './address.ts';
@@ -14,6 +15,7 @@ const STATEMENT_TIME = 5_000;
 /** Milliseconds until an answer that does not come is given up: the server had its time, so the network has swallowed it. */
 const ANSWER_TIME = 6_000;
 const CONNECT_TIME = 5_000;
+const FAREWELL_TIME = 1_000;
 /** Connections at once: each takes some 10 MB at the server, and ten do more than its few cores can. */
 const CONNECTIONS = 10;
 /** Attempts of a read: after a failover every idle connection may be dead, the first attempts only find that out. */
@@ -81,7 +83,7 @@ export class Connections {
         await client.connect();
         return await work(client);
       } finally {
-        await client.end().catch(() => {});
+        await withinPatience(client.end());
       }
     });
   }
@@ -100,9 +102,18 @@ export class Connections {
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#pool.end();
+    this.#closing ??= withinPatience(this.#pool.end());
     return this.#closing;
   }
+}
+
+/** Waits for a farewell, but not for one that a dead network has swallowed. */
+export async function withinPatience(farewell: Promise<void>): Promise<void> {
+  const over = new AbortController();
+  const patience = delay(FAREWELL_TIME, undefined, { signal: over.signal });
+  await Promise.race([farewell, patience]).catch(() => {});
+  over.abort();
+  await patience.catch(() => {});
 }
 
 function settingsOf(address: PostgresAddress, application: string): pg.ClientConfig {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
+import { withinPatience } from './connections.ts';
 
 export interface ListenerOptions {
   /** A client that is not connected yet. */
@@ -58,7 +59,7 @@ export class Listener {
       while (await this.#sleep(PULSE, lost.signal)) await client.query('SELECT 1');
     } catch {
     } finally {
-      await client.end().catch(() => {});
+      await withinPatience(client.end());
     }
     return stood;
   }

@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+
+/** A TCP proxy in front of a server, whose network a test cuts or lets fall silent. */
+export class CuttableProxy {
+  readonly #server: Server;
+  readonly #target: { readonly host: string; readonly port: number };
+  readonly #sockets = new Set<Socket>();
+  #state: 'open' | 'cut' | 'silent' = 'open';
+
+  private constructor(target: { readonly host: string; readonly port: number }) {
+    this.#target = target;
+    this.#server = createServer((socket) => this.#forward(socket));
+  }
+
+  /** On a free port of the loopback. */
+  static async before(target: { readonly host: string; readonly port: number }): Promise<CuttableProxy> {
+    const proxy = new CuttableProxy(target);
+    await once(proxy.#server.listen(0, '127.0.0.1'), 'listening');
+    return proxy;
+  }
+
+  get port(): number {
+    return (this.#server.address() as { port: number }).port;
+  }
+
+  /** Connections break at once, and new ones are broken as soon as they are made. */
+  cut(): void {
+    this.#state = 'cut';
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Nothing arrives any more and nobody is told: what a switched-off router does. */
+  fallSilent(): void {
+    this.#state = 'silent';
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** Connections that fell silent deliver what was on its way; cut ones have to be made anew. */
+  mend(): void {
+    this.#state = 'open';
+    for (const socket of this.#sockets) socket.resume();
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    this.#server.close();
+    await once(this.#server, 'close');
+  }
+
+  #forward(near: Socket): void {
+    if (this.#state === 'cut') {
+      near.destroy();
+      return;
+    }
+    const far = connect(this.#target);
+    this.#join(near, far);
+    this.#join(far, near);
+    if (this.#state === 'silent') for (const socket of [near, far]) socket.pause();
+  }
+
+  /** No `pipe`: it would resume what a test has paused. */
+  #join(from: Socket, to: Socket): void {
+    this.#sockets.add(from);
+    from.on('data', (data) => to.write(data));
+    from.on('error', () => {});
+    from.on('end', () => to.end());
+    from.on('close', () => {
+      this.#sockets.delete(from);
+      to.destroy();
+    });
+  }
+}
