@@ -1,11 +1,11 @@
-import { type RequestContext, rememberLast } from './context.ts';
+import { type RequestContext, remember } from './context.ts';
 import { ANY_RUN, compileGlob, type GlobPart, type TextTest } from './glob.ts';
 import { fixedParts, resolveParts, type TemplatePart } from './template.ts';
 
 const SEGMENTS = 6;
 
 /** The six parts of an ARN, the last with its colons; null if there are fewer. */
-const segmentsOf = rememberLast((arn: string): readonly string[] | null => {
+const segmentsOf = remember((arn: string): readonly string[] | null => {
   const pieces = arn.split(':');
   if (pieces.length < SEGMENTS || pieces[0] !== 'arn') return null;
   return [...pieces.slice(0, SEGMENTS - 1), pieces.slice(SEGMENTS - 1).join(':')];

@@ -12,15 +12,20 @@ export interface RequestContext {
   get(key: string): ContextValue | undefined;
 }
 
-/** Wraps an expensive pure function that is asked the same question many times in a row: one address, many statements. */
-export function rememberLast<T>(compute: (text: string) => T): (text: string) => T {
-  let lastText: string | undefined;
-  let lastResult: T;
-  return (text) => {
-    if (text !== lastText) {
-      lastResult = compute(text);
-      lastText = text;
-    }
-    return lastResult;
+/** Answers kept per function; callers, sessions and seconds come back far more often than there are of them at once. */
+const MOST_REMEMBERED = 128;
+
+/** Wraps a pure function that is asked the same questions over and over: one address, many statements and requests. */
+export function remember<Question extends string | number, Answer>(
+  compute: (question: Question) => Answer,
+): (question: Question) => Answer {
+  const known = new Map<Question, Answer>();
+  return (question) => {
+    const answer = known.get(question);
+    if (answer !== undefined) return answer;
+    const computed = compute(question);
+    if (known.size >= MOST_REMEMBERED) known.clear();
+    known.set(question, computed);
+    return computed;
   };
 }

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { rememberLast } from './context.ts';
+import { remember } from './context.ts';
 
 /** An address as 16-bit groups: two for IPv4, eight for IPv6. */
 type Groups = readonly number[];
@@ -21,7 +21,7 @@ export function parseIpRange(text: string): IpRange | null {
 }
 
 /** The address of a request; asked once per statement, hence remembered. Null if it is none. */
-export const parseAddress = rememberLast((text: string): Groups | null => {
+export const parseAddress = remember((text: string): Groups | null => {
   const groups = groupsOf(text);
   return groups === null ? null : plainRange(groups, groups.length * 16).groups;
 });

@@ -1,5 +1,5 @@
 import type { Tag } from '@rekey/core';
-import type { ContextValue, RequestContext } from './context.ts';
+import { type ContextValue, type RequestContext, remember } from './context.ts';
 import type { PolicyPrincipal } from './principals.ts';
 
 /** What condition keys are computed from. */
@@ -33,7 +33,7 @@ const PRINCIPAL_TYPES: Readonly<Record<PolicyPrincipal['kind'], string | null>> 
 
 /** Keys that every service shares. Source: IAM User Guide, "AWS global condition context keys". */
 const GLOBAL = new Map<string, Read>([
-  ['aws:currenttime', ({ now }) => isoSeconds(now)],
+  ['aws:currenttime', ({ now }) => isoTime(Math.floor(now / 1000))],
   ['aws:epochtime', ({ now }) => String(Math.floor(now / 1000))],
   ['aws:federatedprovider', ({ principal }) => principal.session?.federatedProvider],
   // Nobody proves a second factor here: absent for long-term keys, as in AWS, and false in sessions.
@@ -48,7 +48,10 @@ const GLOBAL = new Map<string, Read>([
   ['aws:sourceidentity', ({ principal }) => principal.session?.sourceIdentity],
   ['aws:sourceip', ({ address }) => address],
   ['aws:tagkeys', ({ tagKeys }) => tagKeys],
-  ['aws:tokenissuetime', ({ principal }) => principal.session && isoSeconds(principal.session.issuedAt)],
+  [
+    'aws:tokenissuetime',
+    ({ principal }) => principal.session && isoTime(Math.floor(principal.session.issuedAt / 1000)),
+  ],
   ['aws:useragent', ({ userAgent }) => userAgent],
   ['aws:userid', ({ principal }) => ofAccount(principal) && principal.id],
   ['aws:username', ({ principal }) => principal.name],
@@ -69,9 +72,7 @@ function ofAccount({ kind }: PolicyPrincipal): true | null {
   return kind === 'federated' || kind === 'service' ? null : true;
 }
 
-function isoSeconds(milliseconds: number): string {
-  return `${new Date(milliseconds).toISOString().slice(0, 19)}Z`;
-}
+const isoTime = remember((seconds: number) => `${new Date(seconds * 1000).toISOString().slice(0, 19)}Z`);
 
 /** A request's context: each key is computed when a condition first asks for it, and once. */
 export class FactContext implements RequestContext {

@@ -1,4 +1,4 @@
-import { rememberLast } from './context.ts';
+import { remember } from './context.ts';
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/;
 const EPOCH = /^-?(?:\d{5,15}|0)(?:\.\d+)?$/;
@@ -6,7 +6,7 @@ const DATE = /^(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d{1,9
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** A whole or decimal number; NaN for anything else. */
-export const parseNumber = rememberLast((text: string): number => (NUMBER.test(text) ? Number(text) : Number.NaN));
+export const parseNumber = remember((text: string): number => (NUMBER.test(text) ? Number(text) : Number.NaN));
 
 /**
  * A date as the policy language writes it: W3C date and time (from `2026` to `2026-01-31T10:00:00.5+02:00`, UTC where no
@@ -14,7 +14,7 @@ export const parseNumber = rememberLast((text: string): number => (NUMBER.test(t
  *
  * @returns milliseconds since the epoch; NaN for anything else, also for a day that the month does not have
  */
-export const parseDate = rememberLast((text: string): number => {
+export const parseDate = remember((text: string): number => {
   if (EPOCH.test(text)) return Number(text) * 1000;
   const [whole, year, month = '01', day = '01', time = '00:00:00', zone = 'Z'] = DATE.exec(text) ?? [];
   if (whole === undefined) return Number.NaN;
