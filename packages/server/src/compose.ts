@@ -9,8 +9,8 @@ import type { ServerConfig } from './config.ts';
 import { Alerts } from './engine/alerts.ts';
 import type { BoundaryHook } from './engine/boundary.ts';
 import { HeldSecrets } from './engine/held-secrets.ts';
-import { LoginBudget } from './engine/login-budget.ts';
 import { Holders } from './engine/holders.ts';
+import { LoginBudget } from './engine/login-budget.ts';
 import { Outbox } from './engine/outbox.ts';
 import { Quarantine } from './engine/quarantine.ts';
 import { RotationJournal } from './engine/rotation-journal.ts';
@@ -25,8 +25,10 @@ import { leaveServerNote, removeServerNote } from './running-server.ts';
 import { AccessUses } from './service/access/access-uses.ts';
 import { AccessDirectory } from './service/access/directory.ts';
 import { createService } from './service/service.ts';
+import { Sessions } from './service/sts/sessions.ts';
 import { openStorage } from './storage-opening.ts';
 import { upkeepOf } from './upkeep.ts';
+import { issuerRules, webIdentityVerifier } from './web-identity.ts';
 
 /** What a server is started with besides its configuration. */
 export interface StartOptions {
@@ -100,6 +102,10 @@ async function start(
   const directory = new AccessDirectory(store, account);
   const uses = new AccessUses({ store, clock, log, region });
   closers.push(() => uses.close());
+  const rules = issuerRules(environment);
+  const rootKeyId = root.accessKeyId;
+  const sessions = new Sessions({ store, directory, clock, random, account, rootKeyId });
+  const webIdentities = webIdentityVerifier(directory, config.issuers, rules, () => clock.now());
   const service = createService({
     ...parts,
     escrow,
@@ -108,7 +114,8 @@ async function start(
     findFunction,
     findFunctionUnder: (settings) => rotationFunctions(makeFunction, accessUnder(access, settings), config),
     upkeep: upkeepOf(store, quarantine),
-    access: { directory, uses, providers: { allowHttp: environment.REKEY_ALLOW_HTTP_ISSUERS === '1' } },
+    access: { directory, uses, providers: rules },
+    sts: { sessions, rootKeyId, verifyWebIdentity: (token) => webIdentities.verify(token) },
     random,
     region,
     replicaRegions,
@@ -123,6 +130,9 @@ async function start(
   let ready = false;
   const authentication = new Authentication({
     root: rootKeyOf(root),
+    directory,
+    sessions,
+    uses,
     region,
     replicaRegions,
     account,
@@ -133,7 +143,7 @@ async function start(
     version: versionOf(),
     log,
     isReady: () => ready,
-    bySignature: authentication.bySignature('aws-secrets-manager', 'secretsmanager'),
+    bySignature: (face, signedFor) => authentication.bySignature(face, signedFor),
     byTokenOrSignature: authentication.byTokenOrSignature('native', 'rekey'),
     refused: (request, action, error) => service.cases.refuse(nobody(request, action, error), error),
   });
@@ -147,7 +157,10 @@ async function start(
   closers.push(() => worker.stop());
   if (config.dataFolder !== null) {
     const { dataFolder } = config;
-    leaveServerNote(dataFolder, { endpoint: listener.endpoint, region, processId: process.pid });
+    leaveServerNote(dataFolder, {
+      ...{ endpoint: listener.endpoint, region, processId: process.pid },
+      ...(config.storeAddress === null ? {} : { store: config.storeAddress.withoutPassword() }),
+    });
     closers.push(async () => removeServerNote(dataFolder));
   }
   ready = true;
@@ -156,10 +169,11 @@ async function start(
 
 /**
  * Who holds the claims. The lock on a data folder leaves room for one server, so that the next one on it may go on at
- * once with what the last one held when it died, instead of waiting for its claims to run out.
+ * once with what the last one held when it died, instead of waiting for its claims to run out. On a shared store each
+ * process is somebody new: one that was cut off from the store may be alive and at work under its old claims.
  */
-function holderOf({ dataFolder }: ServerConfig): string {
-  return dataFolder === null ? randomUUID() : 'the server of this data folder';
+function holderOf({ dataFolder, storeAddress }: ServerConfig): string {
+  return dataFolder === null || storeAddress !== null ? randomUUID() : 'the server of this data folder';
 }
 
 /** Besides root there are no users or roles yet that a policy could name. */

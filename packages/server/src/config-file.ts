@@ -3,6 +3,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { wrongUse } from './wrong-use.ts';
 
+const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1');
+
 /** A window of days would keep a rotation from healing what it waits for; below a second it bounds nothing. */
 const loginBudgetSchema = z
   .strictObject({
@@ -13,8 +15,6 @@ const loginBudgetSchema = z
     ...(logins === undefined ? {} : { logins }),
     ...(window === undefined ? {} : { window }),
   }));
-
-const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1');
 
 /** What `rekey.yaml` may say. Loaded only where there is one: the YAML reader and zod are half of what a start loads. */
 const fileSchema = z.strictObject({
@@ -29,6 +29,7 @@ const fileSchema = z.strictObject({
   trustedProxies: z.array(z.string()).optional(),
   insecureHttp: z.boolean().optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).optional(),
+  store: z.strictObject({ url: z.string() }).optional(),
   audit: z
     .strictObject({
       durability: z.enum(['written', 'synced']).optional(),
@@ -36,6 +37,9 @@ const fileSchema = z.strictObject({
     })
     .optional(),
   escrow: z.strictObject({ secondFolder: z.string().optional() }).optional(),
+  issuers: z
+    .array(z.strictObject({ url: z.url(), caFile: z.string().optional(), tokenFile: z.string().optional() }))
+    .optional(),
   alerts: z
     .strictObject({
       webhooks: z.array(z.strictObject({ url: z.url(), secretFile: z.string() })).optional(),

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileConfig } from './config-file.ts';
 import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from './engine/login-count.ts';
+import { PostgresAddress } from './store/postgres/address.ts';
 import { wrongUse } from './wrong-use.ts';
 
 export interface WebhookConfig {
@@ -10,9 +11,21 @@ export interface WebhookConfig {
   readonly secretFile: string;
 }
 
+/** What the server needs besides an OIDC provider's own settings to fetch its keys. */
+export interface IssuerConfig {
+  /** The issuer as its tokens name it. */
+  readonly url: string;
+  /** Certificates (PEM) of the authorities that vouch for it; else those the machine trusts. */
+  readonly caFile?: string | undefined;
+  /** Bearer token that the issuer wants to see before it tells its keys. */
+  readonly tokenFile?: string | undefined;
+}
+
 export interface ServerConfig {
   /** Null: memory store (`--dev`). */
   readonly dataFolder: string | null;
+  /** The store that several servers share; null for one in the data folder. */
+  readonly storeAddress: PostgresAddress | null;
   /** Create the store if the folder has none (`serve --init`). */
   readonly initialise: boolean;
   readonly host: string;
@@ -31,6 +44,7 @@ export interface ServerConfig {
   /** Folder of the second copy of the escrow journal; null for one copy only. */
   readonly escrowSecondFolder: string | null;
   readonly webhooks: readonly WebhookConfig[];
+  readonly issuers: readonly IssuerConfig[];
   readonly rotationConcurrency: number;
   readonly rotationConcurrencyPerTarget: number;
   /** Logins of one credential that may be refused or go unanswered, below the lock-out limit of the targets. */
@@ -44,6 +58,7 @@ export const DEFAULT_DATA_FOLDER = './rekey-data';
 export interface ServeFlags {
   readonly data?: string;
   readonly dev?: boolean;
+  readonly store?: string;
   readonly init?: boolean;
   readonly listen?: string;
   readonly config?: string;
@@ -69,11 +84,14 @@ export async function readConfig(
   const address = parseAddress(flags.listen ?? environment.REKEY_LISTEN ?? file.listen ?? DEFAULT_LISTEN);
   if (flags.dev && flags.init)
     throw wrongUse('--dev keeps nothing, so there is nothing to --init; leave one of them out.');
+  if (flags.dev && flags.store !== undefined)
+    throw wrongUse('--dev keeps everything in memory, so there is no --store; leave one of them out.');
   if ((flags.tlsCert === undefined) !== (flags.tlsKey === undefined))
     throw wrongUse('--tls-cert and --tls-key go together; give both or neither.');
   if (flags.dev && !isLoopback(address.host)) throw wrongUse(`--dev listens on loopback only, not on ${address.host}.`);
   return {
     dataFolder,
+    storeAddress: flags.dev ? null : readStoreAddress(flags.store ?? null, file.store?.url ?? null, environment),
     initialise: flags.init ?? false,
     ...address,
     tls:
@@ -90,10 +108,28 @@ export async function readConfig(
     auditFileBytes: file.audit?.fileBytes ?? 64 * 1024 * 1024,
     escrowSecondFolder: file.escrow?.secondFolder ?? null,
     webhooks: file.alerts?.webhooks ?? [],
+    issuers: file.issuers ?? [],
     rotationConcurrency: file.rotation?.concurrency ?? 8,
     rotationConcurrencyPerTarget: file.rotation?.concurrencyPerTarget ?? 4,
     loginLimit: { ...DEFAULT_LOGIN_LIMIT, ...file.rotation?.loginBudget },
   };
+}
+
+/** Only the environment may hold the password: command lines and this file are read by others. */
+function readStoreAddress(
+  flag: string | null,
+  inFile: string | null,
+  environment: Readonly<Record<string, string | undefined>>,
+): PostgresAddress | null {
+  const named = flag ?? environment.REKEY_STORE_URL ?? inFile;
+  if (named === null || named === '') return null;
+  const address = PostgresAddress.parse(named);
+  const isOpen = flag !== null || environment.REKEY_STORE_URL === undefined;
+  if (isOpen && address.hasPassword)
+    throw wrongUse(
+      `${flag === null ? 'store.url in rekey.yaml' : '--store'} must not hold the password, others can read it; give it as PGPASSWORD, in a passfile (PGPASSFILE), or the whole URL as REKEY_STORE_URL.`,
+    );
+  return address;
 }
 
 /** Loopback in either family, or the name that means it. */

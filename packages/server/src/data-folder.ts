@@ -3,11 +3,15 @@ import { chmod, copyFile, open, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { RekeyError, systemRandom } from '@rekey/core';
 import type { Checkpoint } from './audit/checkpoint.ts';
-import type { ServerConfig } from './config.ts';
+import { readConfig, type ServerConfig } from './config.ts';
 import { ensureRoot, type RootCredentials } from './root-credentials.ts';
 import { copyKeyFile, LocalKeySeal } from './seal/local-key.ts';
+import type { Seal } from './seal/seal.ts';
+import { findServerId } from './server-id.ts';
 import { keyFileOf, makeDataFolder, openSqliteStore, storeFileOf } from './store/data-folder.ts';
+import type { PostgresAddress } from './store/postgres/address.ts';
 import { restoreBackup } from './store/restore.ts';
+import { openSharedStore } from './store/shared-store.ts';
 import type { Store } from './store/store.ts';
 
 /** Where everything of a data folder is. */
@@ -43,7 +47,7 @@ export async function initialiseDataFolder(
       `${dataFolder} holds a store already; start it with \`rekey serve --data ${dataFolder}\`, or choose another folder.`,
       { reason: 'store-exists' },
     );
-  const store = await openSqliteStore({ dataDir: dataFolder, seal: new LocalKeySeal(keyFile), create: true });
+  const store = await makeStore(dataFolder, config.storeAddress);
   try {
     return { ...(await ensureRoot(store, environment, systemRandom)), keyFile };
   } finally {
@@ -51,20 +55,62 @@ export async function initialiseDataFolder(
   }
 }
 
-/** Opens the store of a folder beside a server that may be running on it. */
-export function openDataFolderForReading(dataFolder: string): Promise<Store> {
-  const { keyFile } = dataFiles(dataFolder);
-  return openSqliteStore({ dataDir: dataFolder, seal: new LocalKeySeal(keyFile), create: false, readOnly: true });
+async function makeStore(dataFolder: string, address: PostgresAddress | null): Promise<Store> {
+  const seal = new LocalKeySeal(dataFiles(dataFolder).keyFile);
+  if (address === null) return openSqliteStore({ dataDir: dataFolder, seal, create: true });
+  if (await isStoreThere(address, seal))
+    throw new RekeyError(
+      'already-exists',
+      `There is a store in ${address} already; start a server on it with \`rekey serve\`, with a copy of its key file.`,
+      { reason: 'store-exists' },
+    );
+  makeDataFolder(dataFolder);
+  return openSharedStore({ address, seal, create: true });
+}
+
+async function isStoreThere(address: PostgresAddress, seal: Seal): Promise<boolean> {
+  try {
+    await (await openSharedStore({ address, seal, create: false, readOnly: true })).close();
+    return true;
+  } catch (error) {
+    if (error instanceof RekeyError && error.reason === 'store-missing') return false;
+    throw error;
+  }
+}
+
+/**
+ * Opens the store of a folder beside a server that may be running on it.
+ *
+ * @param address the shared store that the running server says it uses; otherwise environment and `rekey.yaml` say it
+ */
+export async function openDataFolderForReading(dataFolder: string, address?: PostgresAddress): Promise<Store> {
+  const seal = new LocalKeySeal(dataFiles(dataFolder).keyFile);
+  const shared = await sharedStoreOf(dataFolder, address);
+  return shared === null
+    ? openSqliteStore({ dataDir: dataFolder, seal, create: false, readOnly: true })
+    : openSharedStore({ address: shared, seal, create: false, readOnly: true });
+}
+
+/** The environment goes first: only there is the password. */
+async function sharedStoreOf(dataFolder: string, told?: PostgresAddress): Promise<PostgresAddress | null> {
+  if (told !== undefined && process.env.REKEY_STORE_URL === undefined) return told;
+  return (await readConfig({ data: dataFolder }, process.env)).storeAddress;
 }
 
 /** Id of the setting that holds the newest signed head of the audit log. */
 export const AUDIT_HEAD = 'audit-head';
 
+/** Where the store keeps the head of a folder's chain: of several servers on a store, each has its own. */
+export function auditHeadOf(serverId: string | null): string {
+  return serverId === null ? AUDIT_HEAD : `${AUDIT_HEAD}/${serverId}`;
+}
+
 /** The head of the audit log as the store knows it; null if nothing was audited yet. */
 export async function readAuditHead(dataFolder: string): Promise<Checkpoint | null> {
   const store = await openDataFolderForReading(dataFolder);
   try {
-    const entry = await store.get('setting', AUDIT_HEAD);
+    const isShared = (await sharedStoreOf(dataFolder)) !== null;
+    const entry = await store.get('setting', auditHeadOf(isShared ? findServerId(dataFolder) : null));
     return entry === null ? null : (entry.record as unknown as Checkpoint);
   } finally {
     await store.close();

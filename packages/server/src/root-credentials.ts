@@ -22,6 +22,8 @@ export interface RootKey {
 }
 
 const SETTING = 'root';
+/** Servers that may start together on a new store. */
+const ATTEMPTS = 10;
 const KEY_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 const SECRET_ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
@@ -35,8 +37,24 @@ export async function ensureRoot(
   environment: Readonly<Record<string, string | undefined>>,
   random: RandomSource,
 ): Promise<{ readonly root: RootCredentials; readonly made: boolean }> {
-  const stored = await readRoot(store);
   const given = readRootFromEnvironment(environment);
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await tryRoot(store, given, random);
+    } catch (error) {
+      // Another server that starts on the same store was quicker: what it made is there now.
+      if (attempt >= ATTEMPTS || !(error instanceof RekeyError) || error.code !== 'conflict') throw error;
+    }
+  }
+}
+
+async function tryRoot(
+  store: Store,
+  given: ReturnType<typeof readRootFromEnvironment>,
+  random: RandomSource,
+): Promise<{ readonly root: RootCredentials; readonly made: boolean }> {
+  const entry = await store.get('setting', SETTING);
+  const stored = entry === null ? null : (entry.record as unknown as RootCredentials);
   const root: RootCredentials = {
     accessKeyId: given.accessKeyId ?? stored?.accessKeyId ?? `AKIA${pick(random, KEY_ALPHABET, 16)}`,
     secretAccessKey: given.secretAccessKey ?? stored?.secretAccessKey ?? pick(random, SECRET_ALPHABET, 40),
@@ -46,7 +64,8 @@ export async function ensureRoot(
     stored?.accessKeyId === root.accessKeyId &&
     stored.secretAccessKey === root.secretAccessKey &&
     stored.token === root.token;
-  if (!same) await store.commit([{ collection: 'setting', id: SETTING, record: { ...root } }]);
+  const expect = entry?.revision ?? 0;
+  if (!same) await store.commit([{ collection: 'setting', id: SETTING, record: { ...root }, expect }]);
   return { root, made: stored === null && given.secretAccessKey === undefined };
 }
 

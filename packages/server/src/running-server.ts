@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { RekeyError } from '@rekey/core';
 import { openDataFolderForReading } from './data-folder.ts';
 import { readRoot } from './root-credentials.ts';
+import { PostgresAddress } from './store/postgres/address.ts';
 
 /** What a running server leaves in its data folder, so that the owner's command line finds it. Holds no secret. */
 interface ServerNote {
   readonly endpoint: string;
   readonly region: string;
   readonly processId: number;
+  /** The shared store it works on, without the password; left out where the store is in the folder. */
+  readonly store?: string;
 }
 
 /** A running server and what its folder's owner needs to act as root. */
@@ -45,7 +48,8 @@ export async function readRunningServer(dataFolder: string): Promise<RunningServ
         reason: 'no-server',
       },
     );
-  const store = await openDataFolderForReading(dataFolder);
+  const address = note.store === undefined ? [] : [PostgresAddress.parse(note.store)];
+  const store = await openDataFolderForReading(dataFolder, ...address);
   try {
     const root = await readRoot(store);
     if (root === null)

@@ -1,14 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { RekeyError } from '@rekey/core';
 import type { ServerConfig } from './config.ts';
 import { dataFiles } from './data-folder.ts';
 import { type EscrowJournal, type EscrowSource, MemoryEscrowJournal } from './engine/escrow.ts';
 import { FileEscrowJournal } from './engine/escrow-journal.ts';
 import { Keyring } from './seal/keyring.ts';
 import { LocalKeySeal } from './seal/local-key.ts';
-import { openSqliteStore } from './store/data-folder.ts';
+import { makeDataFolder, openSqliteStore } from './store/data-folder.ts';
 import { MemoryDriver } from './store/memory.ts';
+import { openSharedStore } from './store/shared-store.ts';
+import { type FolderLock, lockFolder } from './store/sqlite/folder-lock.ts';
 import { Store } from './store/store.ts';
 
 export interface OpenStorage {
@@ -25,9 +28,17 @@ export async function openStorage(config: ServerConfig): Promise<OpenStorage> {
     const store = new Store({ driver: new MemoryDriver(), keyring: Keyring.create(randomUUID(), Date.now()) });
     return { store, escrow: new MemoryEscrowJournal(), compactEscrow: async () => {}, close: () => store.close() };
   }
-  const { keyFile, escrowFile } = dataFiles(config.dataFolder);
+  const { dataFolder, storeAddress: address, initialise: create } = config;
+  const { keyFile, escrowFile } = dataFiles(dataFolder);
   const seal = new LocalKeySeal(keyFile);
-  const store = await openSqliteStore({ dataDir: config.dataFolder, seal, create: config.initialise });
+  const lock = address === null ? null : takeFolder(dataFolder, create);
+  const store = await (address === null
+    ? openSqliteStore({ dataDir: dataFolder, seal, create })
+    : openSharedStore({ address, seal, create })
+  ).catch((error) => {
+    lock?.release();
+    throw error;
+  });
   try {
     const keyring = store.keyring;
     const paths: [string, ...string[]] = [escrowFile, ...secondCopy(config.escrowSecondFolder)];
@@ -42,12 +53,22 @@ export async function openStorage(config: ServerConfig): Promise<OpenStorage> {
       async close() {
         await escrow.close();
         await store.close();
+        lock?.release();
       },
     };
   } catch (error) {
     await store.close();
+    lock?.release();
     throw error;
   }
+}
+
+/** With a shared store the folder holds key file, escrow journal and audit, which are one server's alone. */
+function takeFolder(dataFolder: string, create: boolean): FolderLock {
+  if (create) makeDataFolder(dataFolder);
+  if (existsSync(dataFolder)) return lockFolder(dataFolder);
+  const message = `There is no data folder ${dataFolder}; make it with a copy of the store's key file in it, or run \`rekey serve --init\` where there is no store yet.`;
+  throw new RekeyError('invalid-state', message, { reason: 'data-folder-missing' });
 }
 
 function secondCopy(folder: string | null): string[] {

@@ -9,6 +9,10 @@ export function addServe(program: Command): void {
     .command('serve')
     .description('run the server')
     .addOption(new Option('--data <dir>', 'data folder (default ./rekey-data)').env('REKEY_DATA'))
+    .option(
+      '--store <url>',
+      'postgres://USER@HOST:PORT/DATABASE, a store that several servers share (also REKEY_STORE_URL)',
+    )
     .option('--init', 'create the store if the folder has none', false)
     .option('--dev', 'memory store on loopback: for trying out; everything is gone at the end', false)
     .addOption(new Option('--listen <host:port>', 'address (default 127.0.0.1:7420)').env('REKEY_LISTEN'))
@@ -24,6 +28,7 @@ export function addServe(program: Command): void {
 Environment:
   REKEY_ROOT_ACCESS_KEY_ID, REKEY_ROOT_SECRET_ACCESS_KEY, REKEY_ROOT_TOKEN (or each with _FILE)
                     credentials of root; made and shown once if none are given
+  REKEY_STORE_URL   the --store with its password; or give that as PGPASSWORD or in a passfile (PGPASSFILE)
   REKEY_REGION, REKEY_ACCOUNT   in ARNs (default us-east-1, 000000000000)
 
 "rekey listening on URL" on standard output says that it is ready.`,

@@ -25,6 +25,8 @@ export interface PostgresOptions {
   readonly address: PostgresAddress;
   /** Make the schema if there is none. The database must exist. */
   readonly create: boolean;
+  /** Only look, beside servers that may be running: a store of an older rekey is refused, not migrated. */
+  readonly readOnly?: boolean;
   /** `database` unless a test plays with time. */
   readonly clock?: ClaimClock;
   /** What this rekey knows of the store's formats; for tests of upgrades. */
@@ -34,14 +36,15 @@ export interface PostgresOptions {
 /**
  * Opens a store in PostgreSQL; migrates one of an older rekey.
  *
- * @throws RekeyError `invalid-state` with reason `store-missing`, `not-a-store`, `store-newer` or `store-encoding`;
+ * @throws RekeyError `invalid-state` with reason `store-missing`, `not-a-store`, `store-newer`, `store-older` (read-only)
+ *   or `store-encoding`;
  *   `unavailable` with what to look at.
  */
 export async function openPostgresDriver(options: PostgresOptions): Promise<PostgresDriver> {
-  const { address, create, clock = 'database', migrations = MIGRATIONS } = options;
+  const { address, create, readOnly = false, clock = 'database', migrations = MIGRATIONS } = options;
   const connections = new Connections(address);
   try {
-    await prepareSchema(connections, { create, migrations });
+    await prepareSchema(connections, { create, readOnly, migrations });
     return new PostgresDriver(connections, clock, migrations.length);
   } catch (error) {
     await connections.close();

@@ -45,6 +45,15 @@ export class PostgresAddress {
     return this.#url;
   }
 
+  /** The URL as others may see it: enough to connect, given the password. */
+  withoutPassword(): string {
+    const url = new URL(this.#url);
+    url.password = '';
+    url.searchParams.delete('password');
+    url.searchParams.set('schema', this.schema);
+    return url.href;
+  }
+
   toString(): string {
     return `postgres://${this.place}`;
   }

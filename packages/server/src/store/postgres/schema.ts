@@ -59,6 +59,8 @@ export const MIGRATIONS: readonly string[] = [
 export interface PrepareOptions {
   /** Make the schema if there is none. */
   readonly create: boolean;
+  /** Refuse what would have to be migrated. */
+  readonly readOnly: boolean;
   readonly migrations: readonly string[];
 }
 
@@ -87,11 +89,13 @@ interface Place {
   readonly schema: string;
 }
 
-async function prepareLocked(client: pg.Client, address: Place, { create, migrations }: PrepareOptions): Promise<void> {
+async function prepareLocked(client: pg.Client, address: Place, options: PrepareOptions): Promise<void> {
+  const { create, readOnly, migrations } = options;
   const found = await formatOf(client, address);
   if (found === 0 && !create) throw storeMissing(address);
   refuseNewer(found, migrations.length, address);
   if (found >= migrations.length) return;
+  if (readOnly) throw storeOlder(found, migrations.length, address);
   await refuseOtherEncoding(client, address);
   if (found === 0) await client.query(`CREATE SCHEMA IF NOT EXISTS "${address.schema}"`);
   await client.query(`SELECT set_config('search_path', $1, true)`, [address.schema]);
@@ -129,6 +133,11 @@ function refuseNewer(found: number, known: number, { place, schema }: Place): vo
   if (found <= known + 1) return;
   const message = `The store in schema ${schema} of PostgreSQL at ${place} was written by a newer rekey (store format ${found}, this one goes up to ${known + 1}); run that one or a later one.`;
   throw new RekeyError('invalid-state', message, { reason: 'store-newer' });
+}
+
+function storeOlder(found: number, known: number, { place, schema }: Place): RekeyError {
+  const message = `The store in schema ${schema} of PostgreSQL at ${place} was written by an older rekey (store format ${found}, this one reads ${known}); start \`rekey serve\` on it once.`;
+  return new RekeyError('invalid-state', message, { reason: 'store-older' });
 }
 
 function storeMissing({ place, schema }: Place): RekeyError {
