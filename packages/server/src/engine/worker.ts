@@ -155,7 +155,10 @@ export class Worker {
     });
   }
 
-  /** Page by page, so that secrets whose beginning fails do not keep others from theirs. */
+  /**
+   * Page by page, so that secrets whose beginning fails do not keep others from theirs; those of a page side by side, so
+   * that they share a commit's wait for the disk.
+   */
   async #beginDue(): Promise<void> {
     const { store, rotations, clock } = this.#parts;
     const until = upTo(clock.now());
@@ -163,15 +166,19 @@ export class Worker {
     for (let page = 0; page < PAGES; page += 1) {
       const query = { index: 'planned', until, limit: PAGE, ...(after === null ? {} : { after }) };
       const due: readonly ListedEntry<SecretRecord>[] = await store.list('secret', query);
-      for (const { id, record } of due)
-        await this.#guarded(`beginning the rotation of ${record.name}`, () => rotations.beginDue(id));
+      const begin = ({ id, record }: ListedEntry<SecretRecord>) =>
+        this.#guarded(`beginning the rotation of ${record.name}`, () => rotations.beginDue(id));
+      await Promise.all(due.map(begin));
       const last = due.at(-1);
       if (last === undefined || due.length < PAGE) return;
       after = { value: last.indexValue ?? '', id: last.id };
     }
   }
 
-  /** Goes round: rotations that must wait for a place at their target do not keep others from theirs. */
+  /**
+   * Goes round: rotations that must wait for a place at their target do not keep others from theirs. Without a place at
+   * all it stops looking: with a backlog, reading on at each rotation's end would cost more than the rotation.
+   */
   async #startRuns(letGo: () => boolean): Promise<void> {
     const { store, clock } = this.#parts;
     if (this.#slots.free <= 0) return;
@@ -181,9 +188,12 @@ export class Worker {
       ...(this.#place === null ? {} : { after: this.#place }),
       limit: PAGE,
     });
+    for (const { record } of listed) {
+      if (this.#slots.free <= 0) return;
+      await this.#startRun(record, letGo);
+    }
     const last = listed.at(-1);
     this.#place = listed.length < PAGE || last === undefined ? null : { value: last.indexValue ?? '', id: last.id };
-    for (const { record } of listed) await this.#startRun(record, letGo);
   }
 
   async #startRun(record: RotationRecord, letGo: () => boolean): Promise<void> {
