@@ -54,7 +54,7 @@ export interface SecretRotation {
 }
 
 /** Why a rotation was begun. */
-export type RotationCause = 'schedule' | 'manual' | 'breach' | 'adopt' | 'drift';
+export type RotationCause = 'schedule' | 'manual' | 'breach' | 'adopt' | 'drift' | 'rollback';
 
 /**
  * The machine: `due → created → set → tested → promoted → retiring → done`; sideways `waiting` is not a state but a

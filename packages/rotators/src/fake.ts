@@ -62,19 +62,20 @@ async function create(target: FakeTarget, { context, current }: CreateRequest) {
   return { pending: withFields(current, changes) };
 }
 
-async function set(target: FakeTarget, { context, current, pending }: SetRequest): Promise<StepResult> {
+async function set(target: FakeTarget, { context, current, pending, previous }: SetRequest): Promise<StepResult> {
   const next = login(pending);
   const { leave } = await target.enter('set', next.username, context.signal);
   const expected = nextUsername(context.strategy, login(current).username);
   if (next.username !== expected)
     throw new RotatorError('conflict', `The pending username ${next.username} is not ${expected}`);
-  mayChange(target, context, login(current), next);
-  const held = target.users.get(next.username)?.passwords ?? [];
+  const held = [login(current), next, ...(previous === null ? [] : [login(previous)])];
+  mayChange(target, context, held);
+  const passwords = target.users.get(next.username)?.passwords ?? [];
   target.write(
     next.username,
     context.secret.arn,
     context.fence,
-    passwordsAfterSet(context.strategy, held, next.password),
+    passwordsAfterSet(context.strategy, passwords, next.password),
   );
   leave();
   return { findings: [] };
@@ -116,7 +117,7 @@ async function probe(target: FakeTarget, { credential, signal }: ProbeRequest): 
 }
 
 /** The admin credential may change users it finds; without one, a user changes itself while it still logs in. */
-function mayChange(target: FakeTarget, context: RotationContext, current: Login, pending: Login): void {
+function mayChange(target: FakeTarget, context: RotationContext, held: readonly Login[]): void {
   const accepted = (who: Login) => target.accepts(who.username, who.password);
   if (context.admin !== null) {
     if (!accepted(login(context.admin)))
@@ -127,8 +128,8 @@ function mayChange(target: FakeTarget, context: RotationContext, current: Login,
     throw new RotatorError('rejected-form', 'alternating-users needs an admin credential', {
       nextAction: 'Name one in the member masterarn.',
     });
-  if (!accepted(current) && !accepted(pending))
-    throw new RotatorError('refused-login', `The fake target refuses the current credential of ${current.username}`);
+  if (!held.some(accepted))
+    throw new RotatorError('refused-login', `The fake target refuses the current credential of ${held[0]?.username}`);
 }
 
 interface Login {

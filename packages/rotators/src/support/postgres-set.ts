@@ -15,7 +15,7 @@ import {
   writePassword,
 } from './postgres-change.ts';
 import { type Session, withSession } from './postgres-connection.ts';
-import type { PostgresCredential } from './postgres-credential.ts';
+import { type PostgresCredential, postgresCredential } from './postgres-credential.ts';
 import { LoginFailure, loginError, outcomeOf } from './postgres-failure.ts';
 import { loginOutcome } from './postgres-login.ts';
 import { type RoleFacts, readRoles } from './postgres-roles.ts';
@@ -24,13 +24,25 @@ import { writeAlternate } from './postgres-upkeep.ts';
 import { scramVerifier } from './postgres-verifier.ts';
 
 /** Makes the server accept *pending*: the admin credential does it where one is named, else the role itself. */
-export async function setPending({ context, current, pending }: SetRequest): Promise<StepResult> {
+export async function setPending({ context, current, pending, previous }: SetRequest): Promise<StepResult> {
   const change = changeOf(context, current, pending);
-  const findings = change.admin === null ? await changeItself(change) : await changeAsAdmin(change, change.admin);
+  const before = previousLogin(change, previous);
+  const findings =
+    change.admin === null ? await changeItself(change, before) : await changeAsAdmin(change, change.admin, before);
   return { findings };
 }
 
-async function changeAsAdmin(change: Change, admin: PostgresCredential): Promise<readonly Finding[]> {
+/** The value before the current one, where it is of the same role: a server put back from a backup may hold it. */
+function previousLogin({ now }: Change, previous: string | null): PostgresCredential | null {
+  const before = previous === null ? null : postgresCredential(previous);
+  return before === null || before.username !== now.username ? null : before;
+}
+
+async function changeAsAdmin(
+  change: Change,
+  admin: PostgresCredential,
+  before: PostgresCredential | null,
+): Promise<readonly Finding[]> {
   return asAdmin(admin, change.context.signal, async (session) => {
     const write = (proven: boolean) =>
       fencedTransaction(session, change.original, () => writeAsAdmin(session, change, proven));
@@ -39,7 +51,7 @@ async function changeAsAdmin(change: Change, admin: PostgresCredential): Promise
     } catch (error) {
       if (!(error instanceof ProofNeeded)) throw error;
     }
-    await provePossession(change);
+    await provePossession(change, before);
     return write(true);
   });
 }
@@ -48,8 +60,9 @@ async function changeAsAdmin(change: Change, admin: PostgresCredential): Promise
  * A role this secret has not rotated before is changed only for a secret that can log in as it: otherwise whoever may
  * write a secret could have the admin credential hand out any role.
  */
-async function provePossession({ context, now, next, target }: Change): Promise<void> {
-  for (const credential of [now, next]) {
+async function provePossession(change: Change, before: PostgresCredential | null): Promise<void> {
+  const { context, now, target } = change;
+  for (const credential of differing(change, before)) {
     const { outcome, reason } = await loginOutcome(credential, context.signal);
     if (outcome === 'accepted') return;
     if (outcome !== 'refused')
@@ -97,19 +110,34 @@ async function writeMarks(
  * their own comment, so here the login itself is the fence: an older rotation's *current* is refused already, and one
  * that logged in before is cut off by the transaction's time limit.
  */
-async function changeItself(change: Change): Promise<readonly Finding[]> {
+async function changeItself(change: Change, before: PostgresCredential | null): Promise<readonly Finding[]> {
   const { context, now, next } = change;
+  const refusal = await writeLoggedInAs(change, now);
+  if (refusal === null) return [];
+  const applied = next.password === now.password ? null : await loginOutcome(next, context.signal);
+  if (applied?.outcome === 'accepted') return [];
+  if (applied !== null && applied.outcome !== 'refused') throw new RotatorError('unreachable', applied.reason);
+  if (before !== null && (await writeLoggedInAs(change, before)) === null) return [];
+  throw loginError(refusal, `${now.username} at ${change.target}`);
+}
+
+/** Null when it is written; the failure when the login was refused. */
+async function writeLoggedInAs(change: Change, login: PostgresCredential): Promise<LoginFailure | null> {
   try {
-    await withSession(now, context.signal, (session) =>
+    await withSession(login, change.context.signal, (session) =>
       fencedTransaction(session, change.original, () => writeAsItself(session, change)),
     );
+    return null;
   } catch (error) {
-    if (!(error instanceof LoginFailure) || outcomeOf(error).outcome !== 'refused') throw error;
-    const applied = await loginOutcome(next, context.signal);
-    if (applied.outcome === 'refused') throw loginError(error, `${now.username} at ${change.target}`);
-    if (applied.outcome !== 'accepted') throw new RotatorError('unreachable', applied.reason);
+    if (error instanceof LoginFailure && outcomeOf(error).outcome === 'refused') return error;
+    throw error;
   }
-  return [];
+}
+
+/** Each password is tried once: a server may count what it refuses. */
+function differing({ now, next }: Change, before: PostgresCredential | null): readonly PostgresCredential[] {
+  const held = [now, next, ...(before === null ? [] : [before])];
+  return held.filter(({ password }, index) => held.findIndex((other) => other.password === password) === index);
 }
 
 async function writeAsItself(session: Session, change: Change): Promise<void> {

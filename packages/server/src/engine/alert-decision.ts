@@ -48,7 +48,8 @@ export function alertsFor(before: RotationRecord | null, after: RotationRecord):
     return wasBlocked ? [] : [over(failing(after)), standing(blocked(after), problem(after), 'rotation-blocked')];
   if (ENDED.has(after.state)) return ENDED.has(before?.state ?? 'due') ? [] : end(after);
   if (wasBlocked) return [over(blocked(after)), standing(failing(after), problem(before), null)];
-  if (after.state === 'promoted' && before?.state !== 'promoted') return recovery(after);
+  if (after.state === 'promoted' && before?.state !== 'promoted')
+    return after.cause === 'rollback' ? wentBack(after) : recovery(after);
   return isFailing(after) && !isFailing(before) ? [standing(failing(after), problem(after), 'rotation-failing')] : [];
 }
 
@@ -66,7 +67,15 @@ function end(after: RotationRecord): readonly AlertDecision[] {
   if (after.state === 'done') return recovery(after);
   if (after.state === 'abandoned') return bothOver(after, `${title(after)} was abandoned.`, 'rotation-abandoned');
   const why = after.waitingFor ?? after.lastError ?? 'the value in use was not changed.';
-  const [first, second] = bothOver(after, `${title(after)} was rolled back: ${why}`, 'rotation-rolled-back');
+  const end = KINDS[after.cause] === undefined ? 'was rolled back' : 'was given up';
+  const [first, second] = bothOver(after, `${title(after)} ${end}: ${why}`, 'rotation-rolled-back');
+  return [{ ...first, always: true }, second];
+}
+
+/** Told also where nothing stood: whoever uses the secret has another value again. */
+function wentBack(after: RotationRecord): readonly AlertDecision[] {
+  const text = `${after.secretName} was rolled back: the value before is current again (asked by ${after.askedBy}).`;
+  const [first, second] = bothOver(after, text, 'rotation-rolled-back');
   return [{ ...first, always: true }, second];
 }
 
@@ -91,9 +100,11 @@ function problem(record: RotationRecord): string {
   return `${title(record)} ${state}${where}: ${record.waitingFor ?? record.lastError ?? 'see its history.'}`;
 }
 
-function title({ number, secretName }: RotationRecord): string {
-  return `Rotation ${number} of ${secretName}`;
+function title({ number, secretName, cause }: RotationRecord): string {
+  return `${KINDS[cause] ?? 'Rotation'} ${number} of ${secretName}`;
 }
+
+const KINDS: Partial<Record<RotationRecord['cause'], string>> = { rollback: 'Rollback', drift: 'Repair' };
 
 function isFailing(record: RotationRecord | null): boolean {
   return record !== null && record.attempts > 0 && record.lastErrorClass !== null && !ENDED.has(record.state);

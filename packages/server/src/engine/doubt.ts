@@ -1,4 +1,5 @@
 import type { RotationRecord } from '@rekey/core';
+import { isTemporary } from './cause.ts';
 import type { Finding } from './doubt-resolver.ts';
 import { DOUBT_RETRY, retryAfter, URGENT_RETRY } from './retry.ts';
 import type { Doubt } from './rotation.ts';
@@ -33,7 +34,8 @@ function taken(record: RotationRecord, doubt: Doubt, now: number): RotationRecor
     now,
     'A login with the new value was accepted.',
   );
-  return intending(found, doubt === 'test-failed' ? 'finish' : 'test', now);
+  if (doubt !== 'test-failed') return intending(found, 'test', now);
+  return isTemporary(record) ? found : intending(found, 'finish', now);
 }
 
 /** Where the target was seen to take the old value, the switch window was not opened; else it is taken to be open. */

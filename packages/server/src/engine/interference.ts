@@ -1,4 +1,5 @@
 import { CURRENT, PENDING, type RotationRecord, type SecretRecord } from '@rekey/core';
+import { hasGivenValue, isTemporary } from './cause.ts';
 import type { Decision, RotationFacts } from './rotation.ts';
 import { inSwitchWindow, PROMOTED } from './rotation-change.ts';
 import { findLabelled, findVersion } from './versions.ts';
@@ -26,8 +27,10 @@ function beforePromotion(record: RotationRecord, secret: SecretRecord): Decision
 /** Once the target may hold the value, only a person can say which of the two is wanted. */
 function putByHand(record: RotationRecord, currentVersionId: string | null): Decision {
   const nothingMade = record.state === 'due' && record.doing === null;
+  const mayEnd = hasGivenValue(record) && (record.cause === 'adopt' || !inSwitchWindow(record));
+  if (mayEnd && !(nothingMade && isTemporary(record)))
+    return abandoned('Somebody put another value while the one before was tested or set again.');
   if (nothingMade) return { do: 'rebase', currentVersionId };
-  if (record.cause === 'adopt') return abandoned('Somebody put another value while the one before was tested.');
   const consequence = inSwitchWindow(record)
     ? 'The target may already take only the value of the pending version'
     : 'The target was not told to refuse anything';
@@ -36,7 +39,9 @@ function putByHand(record: RotationRecord, currentVersionId: string | null): Dec
 }
 
 function promotedByHand(record: RotationRecord): Decision | null {
-  if (record.cause === 'adopt') return abandoned('Somebody moved current to the version under test.');
+  if (isTemporary(record)) return abandoned('Somebody moved current to the version under test.');
+  if (record.cause === 'rollback' && record.state === 'due')
+    return abandoned('Somebody moved current to the value before, whatever its target accepts.');
   if (record.state === 'set' || record.state === 'tested') return { do: 'accept-promotion' };
   if (record.doing?.step === 'set') return null;
   const why =

@@ -1,9 +1,11 @@
-import type { RotationRecord, SecretRecord } from '@rekey/core';
+import { PENDING, type RotationRecord, type SecretRecord } from '@rekey/core';
 import type { Entry, StoreWrite } from '../store/store.ts';
+import { isTemporary } from './cause.ts';
 import { dropPending } from './pending-version.ts';
 import { planned } from './plan-next.ts';
 import { valueWrite } from './promotion.ts';
 import type { JointChange } from './rotation-journal.ts';
+import { detachLabel, findLabelled, findVersion } from './versions.ts';
 
 /**
  * What the end of a rotation changes on its secret: the rotation queued behind it takes its place, a version that was
@@ -15,8 +17,8 @@ export function ending(
   queued: Entry<RotationRecord> | null,
   now: number,
 ): JointChange {
-  const tested = record.cause === 'adopt';
-  const left = tested ? dropPending(secret, record.versionId, now) : secret;
+  const left = leftBehind(record, secret, now);
+  const dropped = findVersion(secret, record.versionId) !== null && findVersion(left, record.versionId) === null;
   const queue: readonly StoreWrite[] =
     queued === null
       ? []
@@ -24,8 +26,16 @@ export function ending(
   return {
     record,
     secret: { ...left, rotation: afterEnd(left, record.id, now) },
-    writes: tested ? [...queue, valueWrite(secret.id, record.versionId)] : queue,
+    writes: dropped ? [...queue, valueWrite(secret.id, record.versionId)] : queue,
   };
+}
+
+/** A copy that was there to be tested goes; a rollback that came to nothing leaves the value before as it was. */
+export function leftBehind(record: RotationRecord, secret: SecretRecord, now: number): SecretRecord {
+  if (isTemporary(record)) return dropPending(secret, record.versionId, now);
+  const unpromoted = record.cause === 'rollback' && record.promotedAt === null;
+  const isPending = findLabelled(secret, PENDING)?.id === record.versionId;
+  return unpromoted && isPending ? detachLabel(secret, PENDING, now) : secret;
 }
 
 /** The queued rotation that takes the place of one that ends; null if there is none. */

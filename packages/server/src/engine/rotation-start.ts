@@ -7,6 +7,7 @@ import {
   type SecretRecord,
   type SecretRotation,
 } from '@rekey/core';
+import { isTemporary } from './cause.ts';
 import { stagePending } from './pending-version.ts';
 import { checkSchedule, planned, unplanned } from './plan-next.ts';
 import { queueSentence } from './rotation.ts';
@@ -74,8 +75,8 @@ function configured(
 
 /** The rotation that a request means: the one it began before, or (no token named) the one that is at work anyway. */
 function joinable(secret: SecretRecord, { versionId, cause }: BeginRequest, { active, queued }: StartFacts) {
-  const isTest = cause === 'adopt';
-  const known = [active, queued].filter((record) => record !== null && (record.cause === 'adopt') === isTest);
+  const isTest = isTemporary({ cause });
+  const known = [active, queued].filter((record) => record !== null && isTemporary(record) === isTest);
   const pending = findLabelled(secret, PENDING)?.id;
   const meant = versionId ?? (isTest ? undefined : pending);
   return (
@@ -91,9 +92,9 @@ function versionFor(secret: SecretRecord, { versionId, cause }: BeginRequest, fa
   const left = findLabelled(secret, PENDING);
   const leftover = left === null || left.labels.includes(CURRENT) ? null : left.id;
   const underTest = [facts.active, facts.queued].some(
-    (record) => record?.cause === 'adopt' && record.versionId === leftover,
+    (record) => record !== null && isTemporary(record) && record.versionId === leftover,
   );
-  const takenUp = leftover !== null && cause !== 'adopt' && !underTest && (versionId ?? leftover) === leftover;
+  const takenUp = leftover !== null && !isTemporary({ cause }) && !underTest && (versionId ?? leftover) === leftover;
   if (takenUp) return leftover;
   if (leftover !== null) throw incomplete(secret, leftover);
   if (versionId !== null && findVersion(secret, versionId) !== null)
@@ -113,11 +114,12 @@ function incomplete(secret: SecretRecord, versionId: string): RekeyError {
   );
 }
 
-function newRecord(
+/** The record of a rotation that is begun. */
+export function newRecord(
   secret: SecretRecord,
   rotation: SecretRotation & { readonly functionArn: string },
   versionId: string,
-  { cause, askedBy }: BeginRequest,
+  { cause, askedBy }: Pick<BeginRequest, 'cause' | 'askedBy'>,
   { now, rotationId, active }: StartFacts,
 ): RotationRecord {
   return {
@@ -151,14 +153,14 @@ function newRecord(
   };
 }
 
-/** A verification changes nothing, also not when the next rotation is due. */
-function withBegun(rotation: SecretRotation, record: RotationRecord, { active }: StartFacts): SecretRotation {
+/** A verification or repair makes nothing new, so that the next rotation stays due when it is. */
+export function withBegun(rotation: SecretRotation, record: RotationRecord, { active }: StartFacts): SecretRotation {
   const place = active === null ? { activeRotationId: record.id } : { queuedRotationId: record.id };
   const begun = { ...rotation, ...place, number: record.number };
-  return record.cause === 'adopt' ? begun : unplanned(begun);
+  return isTemporary(record) ? begun : unplanned(begun);
 }
 
-function markedForDeletion(secret: SecretRecord): RekeyError {
+export function markedForDeletion(secret: SecretRecord): RekeyError {
   return new RekeyError(
     'invalid-state',
     `The secret ${secret.name} is marked for deletion: restore it before it can be rotated.`,

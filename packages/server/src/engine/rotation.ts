@@ -11,6 +11,7 @@
  * cut short (./recover.ts); else the next step.
  */
 import type { RotationRecord, RotationStep, SecretRecord } from '@rekey/core';
+import { hasGivenValue, isTemporary } from './cause.ts';
 import { interference } from './interference.ts';
 import { recover } from './recover.ts';
 import { ENDED } from './rotation-change.ts';
@@ -42,7 +43,7 @@ export type Decision =
   | { readonly do: 'step'; readonly step: RotationStep }
   /** A random password must be refused, or nothing the target says proves anything. */
   | { readonly do: 'prove-target' }
-  /** `adopt`: the value to be tested is the one that is current. */
+  /** `adopt`, `drift`: the value to be tested, or set again, is the one that is current. */
   | { readonly do: 'copy-current' }
   /** A value put by hand before anything was made is simply what this rotation starts from. */
   | { readonly do: 'rebase'; readonly currentVersionId: string | null }
@@ -106,8 +107,8 @@ function progress(record: RotationRecord, facts: RotationFacts): Decision {
     case 'set':
       return fromSet(record, facts);
     case 'tested':
-      return record.cause === 'adopt'
-        ? { do: 'end', state: 'done', why: 'The current value was tested; nothing was changed.' }
+      return isTemporary(record)
+        ? { do: 'end', state: 'done', why: PROVEN[record.cause] ?? null }
         : { do: 'step', step: 'finish' };
     case 'promoted':
       return { do: 'settle' };
@@ -120,11 +121,27 @@ function progress(record: RotationRecord, facts: RotationFacts): Decision {
 
 function fromDue(record: RotationRecord, { targetProven }: RotationFacts): Decision {
   if (!targetProven) return { do: 'prove-target' };
-  return record.cause === 'adopt' ? { do: 'copy-current' } : { do: 'step', step: 'create' };
+  if (isTemporary(record)) return { do: 'copy-current' };
+  if (record.cause === 'rollback') return { do: 'advance', to: 'created', why: 'The value before is at hand.' };
+  return { do: 'step', step: 'create' };
+}
+
+/** What it means that the test of a temporary copy of *current* succeeded. */
+const PROVEN: Partial<Record<RotationRecord['cause'], string>> = {
+  adopt: 'The current value was tested; nothing was changed.',
+  drift: 'The target was given the current value again, and it logs in.',
+};
+
+const TAKE_ANOTHER = 'Its rule may forbid values it held before: rotate to make a fresh one.';
+
+function sentenceOf({ lastError }: RotationRecord): string {
+  const text = lastError ?? 'The target rejected the value';
+  return /[.!?]$/.test(text) ? text : `${text}.`;
 }
 
 function fromCreated(record: RotationRecord, { abilities }: RotationFacts): Decision {
   if (record.lastErrorClass !== 'rejected-value') return { do: 'step', step: 'set' };
+  if (hasGivenValue(record)) return { do: 'block', why: `${sentenceOf(record)} ${TAKE_ANOTHER}` };
   if (abilities.probe) return { do: 'resolve', doubt: 'value-rejected' };
   const why = `The target rejected the new value, and ${record.functionArn} cannot look whether it holds it all the same: remove the label pending from the version, then rotate again.`;
   return { do: 'block', why };

@@ -1,6 +1,5 @@
 import {
   CURRENT,
-  messageOf,
   PENDING,
   type RandomSource,
   RekeyError,
@@ -10,16 +9,17 @@ import {
   type SecretValue,
 } from '@rekey/core';
 import { sortable } from '../store/collections.ts';
-import type { Entry, Store, StoreWrite } from '../store/store.ts';
-import { crossing, type DurablePoint } from './boundary.ts';
+import type { Entry, Store } from '../store/store.ts';
+import { commitAudited, type RotationChange } from './audited-commit.ts';
+import { hasGivenValue, isTemporary } from './cause.ts';
 import { type DueReason, dueReasons } from './due.ts';
 import type { EscrowJournal } from './escrow.ts';
 import { storePendingValue } from './pending-value.ts';
 import { emptyVersion } from './pending-version.ts';
 import { unplanned } from './plan-next.ts';
 import { findFinishing, neededVersions, promotion, valueWrite } from './promotion.ts';
-import { auditOfChange, notMade } from './rotation-audit.ts';
 import { ENDED, ended, inSwitchWindow, resumed } from './rotation-change.ts';
+import { leftBehind } from './rotation-end.ts';
 import type { JournalParts, RotationJournal } from './rotation-journal.ts';
 import { type BeginRequest, type Start, startRotation } from './rotation-start.ts';
 import { findLabelled, findVersion, prune } from './versions.ts';
@@ -192,6 +192,7 @@ export class Rotations {
       const secret = await this.#secret(secretId);
       if (!isWanted(secret.record, await isQuarantined(this.#parts.store))) return null;
       const { active, queued } = await this.#atWork(secret.record);
+      if (request.cause === 'schedule' && active !== null && isTemporary(active.record)) return null;
       const earlier = await this.#begunBefore(secret.record, request.versionId);
       if (earlier !== null) return earlier;
       const facts = { now: this.#parts.clock.now(), rotationId, freshVersionId };
@@ -240,7 +241,11 @@ export class Rotations {
       { before: null, after: record, id: record.id, revision: 0 },
       ...(active === null ? [] : nudged(active, record)),
     ];
-    await this.#commitAudited('begin', { ...secret, record: kept.secret }, changes, dropped);
+    await commitAudited(this.#parts, 'begin', {
+      secret: { ...secret, record: kept.secret },
+      changes,
+      further: dropped,
+    });
     return record;
   }
 
@@ -254,7 +259,7 @@ export class Rotations {
         const current = findLabelled(secret, CURRENT)?.id ?? null;
         const record = resumed(entry.record, current, clock.now());
         const untold = entry.record.setStartedAt === null && entry.record.promotedAt === null;
-        if (!untold || current === entry.record.previousVersionId) return { secret, record };
+        if (!untold || hasGivenValue(record) || current === entry.record.previousVersionId) return { secret, record };
         const emptied = emptyVersion(secret, record.versionId, clock.now());
         return { secret: emptied, record, writes: [valueWrite(secret.id, record.versionId)] };
       },
@@ -282,36 +287,12 @@ export class Rotations {
       const after = ended(record, 'abandoned', now, 'Rotation was cancelled.');
       return { before: record, after, id, revision };
     });
-    const record = { ...secret.record, rotation: off, changedAt: now };
-    await this.#commitAudited('cancel', { ...secret, record }, changes, []);
-    return { versionId: leftPending(secret.record) };
-  }
-
-  /** One commit for the secret and its rotations, audited before it is made. `secret` carries the revision it was read at. */
-  async #commitAudited(
-    point: DurablePoint,
-    secret: Entry<SecretRecord>,
-    changes: readonly Change[],
-    further: readonly StoreWrite[],
-  ): Promise<void> {
-    const { store, alerts, audit, boundary, clock } = this.#parts;
-    const entries = changes.flatMap(({ before, after }) => auditOfChange(before, after, clock.now()) ?? []);
-    const told = await Promise.all(changes.map(({ before, after }) => alerts.writesFor(before, after)));
-    const writes: StoreWrite[] = [
-      { collection: 'secret', id: secret.id, record: secret.record, expect: secret.revision },
-      ...changes.map(
-        ({ after, id, revision }): StoreWrite => ({ collection: 'rotation', id, record: after, expect: revision }),
-      ),
-      ...further,
-      ...withoutRepeats(told.flat()),
-    ];
-    for (const entry of entries) await audit.append(entry);
-    try {
-      await crossing(boundary, point, () => store.commit(writes));
-    } catch (error) {
-      for (const entry of entries) await audit.append(notMade(entry, clock.now(), messageOf(error)));
-      throw error;
-    }
+    const left = changes.reduce((result, { after }) => leftBehind(after, result, now), secret.record);
+    const gone = secret.record.versions.filter(({ id }) => findVersion(left, id) === null);
+    const record = { ...left, rotation: off, changedAt: now };
+    const further = gone.map(({ id }) => valueWrite(secret.id, id));
+    await commitAudited(this.#parts, 'cancel', { secret: { ...secret, record }, changes, further });
+    return { versionId: leftPending(left) };
   }
 
   async #atWork(secret: SecretRecord) {
@@ -344,29 +325,16 @@ export function upTo(now: number): string {
   return sortable(now + 1);
 }
 
-/** A rotation's record before and after, and the revision it was read at. */
-interface Change {
-  readonly before: RotationRecord | null;
-  readonly after: RotationRecord;
-  readonly id: string;
-  readonly revision: number;
-}
-
 /**
  * A blocked rotation is taken up again, since somebody asks. One whose pending label the new one takes is to look at
  * itself at once: it ends, or goes on to its end.
  */
-function nudged({ id, revision, record }: Entry<RotationRecord>, begun: RotationRecord): readonly Change[] {
+function nudged({ id, revision, record }: Entry<RotationRecord>, begun: RotationRecord): readonly RotationChange[] {
   const now = begun.createdAt;
   if (record.state === 'blocked')
     return [{ before: record, after: resumed(record, begun.previousVersionId, now), id, revision }];
   if (record.promotedAt !== null) return [];
   return [{ before: record, after: { ...record, nextAttemptAt: now }, id, revision }];
-}
-
-/** Two rotations of one secret may both end the same alert. */
-function withoutRepeats(writes: readonly StoreWrite[]): readonly StoreWrite[] {
-  return [...new Map(writes.map((write) => [`${write.collection}/${write.id}`, write])).values()];
 }
 
 function mayStop(record: RotationRecord): boolean {

@@ -10,6 +10,7 @@ import {
 } from '@rekey/core';
 import type { Entry } from '../store/store.ts';
 import { crossing } from './boundary.ts';
+import { hasGivenValue, isTemporary } from './cause.ts';
 import { resolved } from './doubt.ts';
 import { lookInto } from './doubt-resolver.ts';
 import { afterFailure, failure, mayRaiseNumber, sentence } from './failure.ts';
@@ -145,10 +146,10 @@ export class Runner {
     return this.#block(entry, secret, decision.do === 'block' ? decision.why : 'The rotation cannot go on.', held);
   }
 
-  /** A verification waits for nobody: it ends, and its version goes. */
+  /** What was asked for a value that is there waits for nobody, unless applications are locked out: it ends. */
   #block(entry: Entry<RotationRecord>, secret: SecretRecord | null, why: string, held: HeldSecret): Promise<Written> {
     const { journal, clock } = this.#parts;
-    if (entry.record.cause !== 'adopt') return journal.write('block', entry, blocked(entry.record, why), held);
+    if (!mayEnd(entry.record)) return journal.write('block', entry, blocked(entry.record, why), held);
     return this.#end(entry, secret, ended(entry.record, 'rolled-back', clock.now(), why), held);
   }
 
@@ -259,7 +260,10 @@ export class Runner {
     }
     if (mayRaiseNumber(entry.record, step, failed)) return this.#raiseNumber(work, failed);
     const canProbe = rotationFunction.probe !== undefined;
-    return parts.journal.write('failure', entry, afterFailure(entry.record, step, failed, { now, canProbe }), held);
+    const after = afterFailure(entry.record, step, failed, { now, canProbe });
+    if (after.state === 'blocked' && mayEnd(after))
+      return this.#end(entry, work.secret, ended(after, 'rolled-back', now, after.waitingFor), held);
+    return parts.journal.write('failure', entry, after, held);
   }
 
   /** A store restored from a backup numbers from yesterday; the target remembers today's. Under the claim, ours goes above. */
@@ -343,7 +347,7 @@ export class Runner {
     return 'failure' in remembered ? this.#failed(work, 'create', remembered.failure) : null;
   }
 
-  /** A verification tests what is current now, not what was when somebody asked. */
+  /** A verification or repair is about what is current now, not what was when somebody asked. */
   async #copyCurrent(work: Work): Promise<Written> {
     const { entry, held, parts } = work;
     const { secretId, versionId, previousVersionId } = entry.record;
@@ -356,7 +360,7 @@ export class Runner {
       entry,
       (secret) => ({
         secret: fillVersion(secret, versionId, [], now),
-        record: inState(entry.record, 'set', now),
+        record: inState(entry.record, entry.record.cause === 'adopt' ? 'set' : 'created', now),
         writes: [{ collection: 'value', id: `${secretId}/${versionId}`, record: value }],
       }),
       held,
@@ -400,7 +404,12 @@ function afterStep(
   if (step === 'create') return stepDone(record, 'created', report, now);
   if (step === 'set') return intending(stepDone(record, 'set', report, now), 'test', now);
   const tested = stepDone(record, 'tested', report, now);
-  return record.cause === 'adopt' ? tested : intending(tested, 'finish', now);
+  return isTemporary(record) ? tested : intending(tested, 'finish', now);
+}
+
+/** A rotation of a value that was there before may be given up where *current* is accepted without it. */
+function mayEnd(record: RotationRecord): boolean {
+  return record.cause === 'adopt' || (hasGivenValue(record) && record.promotedAt === null && !inSwitchWindow(record));
 }
 
 function endedBy(record: RotationRecord, { state, why }: Decision & { do: 'end' }, now: number): RotationRecord {

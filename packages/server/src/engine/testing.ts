@@ -17,6 +17,7 @@ import type { AuditEntry } from '../audit/entry.ts';
 import type { Store } from '../store/store.ts';
 import { openMemoryStore } from '../store/testing.ts';
 import type { BoundaryHook } from './boundary.ts';
+import { Corrections } from './corrections.ts';
 import { type EscrowJournal, MemoryEscrowJournal } from './escrow.ts';
 import { HeldSecrets } from './held-secrets.ts';
 import { LoginBudget } from './login-budget.ts';
@@ -143,6 +144,7 @@ export interface Engine {
   readonly alerts: RotationAlerts;
   readonly audited: AuditEntry[];
   readonly rotations: Rotations;
+  readonly corrections: Corrections;
   readonly worker: Worker;
   readonly access: SecretAccess;
   readonly budget: LoginBudget;
@@ -165,11 +167,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const held = new HeldSecrets();
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
   const rotations = new Rotations({ ...parts, journal, escrow, random });
+  const corrections = new Corrections({ ...parts, random, rotations });
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder: `worker ${engines}`, ...options.settings };
   const findFunction = options.functions(access, random);
   const budget = new LoginBudget({ ...parts, limit: options.loginLimit ?? DEFAULT_LOGIN_LIMIT });
   const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings });
-  return { store, clock, escrow, alerts, audited, rotations, worker, access, budget };
+  return { store, clock, escrow, alerts, audited, rotations, corrections, worker, access, budget };
 }
 
 export interface SecretOptions {
