@@ -67,7 +67,7 @@ function formOf(shape: Shape): readonly Constraint[] {
   const { pattern, among } = shape;
   const form: Constraint[] = [];
   if (pattern !== undefined) {
-    const whole = new RegExp(`^(?:${pattern})$`);
+    const whole = new RegExp(`^(?:${pattern})$`, pattern.includes('\\p{') ? 'u' : '');
     form.push({
       constraint: `Member must satisfy regular expression pattern: ${pattern}`,
       holds: (value) => whole.test(value),

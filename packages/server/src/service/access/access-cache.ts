@@ -47,14 +47,19 @@ export class AccessCache {
     });
   }
 
-  /** Grows whenever a record may have changed: what was worked out under another generation is worked out anew. */
+  /** Grows whenever a record may have changed. */
   get generation(): number {
     return this.#generation;
   }
 
+  /** Whether what was worked out under a generation still holds. */
+  isCurrent(generation: number): boolean {
+    return generation === this.#generation && this.#store.isFresh;
+  }
+
   /** The record if it is at hand; undefined says nothing. */
   find<K extends KeptKind>(kind: K, id: string): Kept[K] | undefined {
-    return this.#caches[kind].find(id);
+    return this.#store.isFresh ? this.#caches[kind].find(id) : undefined;
   }
 
   async load<K extends KeptKind>(kind: K, id: string): Promise<Kept[K] | null> {

@@ -1,4 +1,5 @@
 import type { UseCases } from '../use-case.ts';
+import { Absent } from './absent.ts';
 import { AccessCases, type AccessParts } from './access-cases.ts';
 import { AccessKeys } from './access-keys.ts';
 import type { AccessUses } from './access-uses.ts';
@@ -29,6 +30,7 @@ export interface Access {
   readonly providers: OidcProviders;
   readonly simulation: Simulation;
   readonly summary: AccountSummary;
+  readonly absent: Absent;
 }
 
 /** What the use cases about access need besides what all of them do. */
@@ -45,7 +47,7 @@ export function createAccess(parts: AccessParts, useCases: UseCases, options: Ac
     users: new Users(cases),
     keys: new AccessKeys(cases, options.uses),
     groups: new Groups(cases),
-    roles: new Roles(cases),
+    roles: new Roles(cases, options.uses),
     inline: new InlinePolicies(cases),
     policies: new ManagedPolicies(cases),
     attachments: new Attachments(cases),
@@ -54,5 +56,6 @@ export function createAccess(parts: AccessParts, useCases: UseCases, options: Ac
     providers,
     simulation: new Simulation(cases, options.directory),
     summary: new AccountSummary(cases),
+    absent: new Absent(cases),
   };
 }

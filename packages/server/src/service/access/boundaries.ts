@@ -47,6 +47,20 @@ export class Boundaries {
   }
 }
 
+/** A user or role with the ARN of what bounds it; null if nothing does. */
+export interface Bounded<R> {
+  readonly record: R;
+  readonly boundaryArn: string | null;
+}
+
+export async function withBoundaryArn<R extends { readonly boundary: string | null }>(
+  records: AccessRecords,
+  record: R,
+): Promise<Bounded<R>> {
+  const policy = record.boundary === null ? null : await records.store.get('policy', record.boundary);
+  return { record, boundaryArn: policy?.record.arn ?? null };
+}
+
 /** The policy that somebody wants to use; permission to see it is not asked, as in IAM. */
 export async function attachable(records: AccessRecords, arn: string): Promise<Entry<ManagedPolicyRecord>> {
   const found = await records.find('policy', arn);

@@ -56,7 +56,7 @@ export class AccessDirectory {
   /** Whose key it is; null for what is no key of a user. */
   findKey(accessKeyId: string): UserKey | null | Promise<UserKey | null> {
     const known = this.#keys.get(accessKeyId);
-    if (known?.generation === this.#cache.generation) return known.value;
+    if (known !== undefined && this.#cache.isCurrent(known.generation)) return known.value;
     if (!USER_KEY_ID.test(accessKeyId)) return null;
     return this.#work(
       (at) => this.#assembleKey(accessKeyId, at),
@@ -74,7 +74,7 @@ export class AccessDirectory {
 
   policiesOfOwner(kind: 'user' | 'group' | 'role', id: string): PrincipalPolicies | Promise<PrincipalPolicies> {
     const known = this.#policies.get(id);
-    if (known?.generation === this.#cache.generation) return known.value;
+    if (known !== undefined && this.#cache.isCurrent(known.generation)) return known.value;
     return this.#work(
       (at) => this.#assemblePolicies(kind, id, at),
       (value, generation) => this.#policies.set(id, { generation, value }, 1),
@@ -84,6 +84,16 @@ export class AccessDirectory {
   /** A role by its whole ARN, as it stands now. */
   async findRole(arn: string): Promise<RoleRecord | null> {
     return (await this.#records.findByArn('role', arn))?.record ?? null;
+  }
+
+  /** Unique id of a user or role, by its ARN or by that id; null if there is none. */
+  async findId(named: string): Promise<string | null> {
+    for (const kind of ['user', 'role'] as const) {
+      const { store } = this.#records;
+      const found = (await this.#records.findByArn(kind, named)) ?? (await store.get(kind, named));
+      if (found !== null) return found.id;
+    }
+    return null;
   }
 
   /** A role by its unique id, from memory. */

@@ -18,6 +18,8 @@ export interface NewPolicy {
 export interface PolicyQuery extends PathQuery {
   readonly onlyAttached: boolean;
   readonly usage?: 'attachment' | 'boundary' | undefined;
+  /** Only policies that AWS itself offers, of which there are none here. */
+  readonly onlyOffered: boolean;
 }
 
 /** Use cases about policies that stand by themselves, in up to five versions of which one counts. */
@@ -53,13 +55,14 @@ export class ManagedPolicies {
     return this.#cases.on('policy', { caller, action: 'iam:GetPolicy', name: arn }, ({ record }) => record);
   }
 
-  list(caller: Caller, { pathPrefix, onlyAttached, usage, ...page }: PolicyQuery): Promise<Page<ManagedPolicyRecord>> {
+  list(caller: Caller, query: PolicyQuery): Promise<Page<ManagedPolicyRecord>> {
     const action = 'iam:ListPolicies';
+    const { pathPrefix, onlyAttached, usage, onlyOffered, ...page } = query;
     const isUsed = ({ attachments, boundaries }: ManagedPolicyRecord) =>
       (usage !== 'boundary' && attachments > 0) || (usage !== 'attachment' && boundaries > 0);
     const isListed = (policy: ManagedPolicyRecord) =>
-      policy.path.startsWith(pathPrefix) && ((!onlyAttached && usage === undefined) || isUsed(policy));
-    const question = JSON.stringify([action, pathPrefix, onlyAttached, usage]);
+      !onlyOffered && policy.path.startsWith(pathPrefix) && ((!onlyAttached && usage === undefined) || isUsed(policy));
+    const question = JSON.stringify([action, pathPrefix, onlyAttached, usage, onlyOffered]);
     return this.#cases.onArn({ caller, action }, () =>
       this.#cases.pages.ofCollection('policy', question, page, isListed),
     );

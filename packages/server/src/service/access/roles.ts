@@ -1,6 +1,7 @@
-import type { Caller, RoleRecord, Tag } from '@rekey/core';
+import type { AccessUseRecord, Caller, RoleRecord, Tag } from '@rekey/core';
 import type { AccessCases } from './access-cases.ts';
-import { attachable, withBoundary, withoutBoundary } from './boundaries.ts';
+import type { AccessUses } from './access-uses.ts';
+import { attachable, type Bounded, withBoundary, withBoundaryArn, withoutBoundary } from './boundaries.ts';
 import type { Page } from './pages.ts';
 import { write } from './records.ts';
 import { tagKeys, withTags } from './tags.ts';
@@ -28,15 +29,18 @@ export interface RoleUpdate {
 export class Roles {
   readonly #cases: AccessCases;
 
-  constructor(cases: AccessCases) {
+  readonly #uses: Pick<AccessUses, 'find'>;
+
+  constructor(cases: AccessCases, uses: Pick<AccessUses, 'find'>) {
     this.#cases = cases;
+    this.#uses = uses;
   }
 
-  create(caller: Caller, wish: NewRole): Promise<RoleRecord> {
+  async create(caller: Caller, wish: NewRole): Promise<Bounded<RoleRecord>> {
     const { name, path, tags, boundary: alsoWrites } = wish;
     const ask = { caller, action: 'iam:CreateRole', name, path, keys: tagKeys(tags), alsoWrites };
     const { records, account } = this.#cases;
-    const created = this.#cases.create('role', ask, async (base) => {
+    const created = await this.#cases.create('role', ask, async (base) => {
       const trust = await keptTrust(records, account, wish.trust);
       const boundary = wish.boundary === undefined ? null : await attachable(records, wish.boundary);
       const record: RoleRecord = {
@@ -53,11 +57,15 @@ export class Roles {
       };
       return { record, writes: boundary === null ? [] : withBoundary(records, 'role', base.id, boundary) };
     });
-    return created.then((role) => this.#shown(role));
+    return { record: await this.#shown(created), boundaryArn: wish.boundary ?? null };
   }
 
-  get(caller: Caller, name: string): Promise<RoleRecord> {
-    return this.#cases.on('role', { caller, action: 'iam:GetRole', name }, ({ record }) => this.#shown(record));
+  /** A role, what bounds it, and when it was last assumed or used. */
+  get(caller: Caller, name: string): Promise<Bounded<RoleRecord> & { readonly use: AccessUseRecord | null }> {
+    return this.#cases.on('role', { caller, action: 'iam:GetRole', name }, async ({ id, record }) => ({
+      ...(await withBoundaryArn(this.#cases.records, await this.#shown(record))),
+      use: await this.#uses.find(id),
+    }));
   }
 
   list(caller: Caller, { pathPrefix, ...page }: PathQuery): Promise<Page<RoleRecord>> {

@@ -124,7 +124,14 @@ function named(name: string, document: string, kind: 'identity' | 'boundary' | '
 /** What the request says goes before what is known of the principal. */
 function contextOf(principal: PolicyPrincipal, { keys }: SimulationWish, cases: AccessCases): RequestContext {
   const unsaid = { address: null, userAgent: null, resource: null, requestTags: null, tagKeys: null };
-  const known = new FactContext({ ...unsaid, principal, now: cases.now(), region: cases.region, secure: true, keys: {} });
+  const known = new FactContext({
+    ...unsaid,
+    principal,
+    now: cases.now(),
+    region: cases.region,
+    secure: true,
+    keys: {},
+  });
   const given = new Map(Object.entries(keys).map(([key, value]) => [key.toLowerCase(), value]));
   return { get: (key) => given.get(key) ?? known.get(key) };
 }

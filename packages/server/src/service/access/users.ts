@@ -1,7 +1,7 @@
 import { type Caller, type GroupRecord, RekeyError, type Tag, type UserRecord } from '@rekey/core';
 import type { StoreWrite } from '../../store/store.ts';
 import type { AccessCases, RecordChange } from './access-cases.ts';
-import { attachable, withBoundary, withoutBoundary } from './boundaries.ts';
+import { attachable, type Bounded, withBoundary, withBoundaryArn, withoutBoundary } from './boundaries.ts';
 import { makeArn } from './identifiers.ts';
 import type { Page, PageRequest } from './pages.ts';
 import { deleteConflict, entityExists } from './refusals.ts';
@@ -32,10 +32,10 @@ export class Users {
     this.#cases = cases;
   }
 
-  create(caller: Caller, wish: NewUser): Promise<UserRecord> {
+  async create(caller: Caller, wish: NewUser): Promise<Bounded<UserRecord>> {
     const { name, path, tags, boundary: alsoWrites } = wish;
     const ask = { caller, action: 'iam:CreateUser', name, path, keys: tagKeys(tags), alsoWrites };
-    return this.#cases.create('user', ask, async (base) => {
+    const created = await this.#cases.create('user', ask, async (base) => {
       const { records } = this.#cases;
       const boundary = wish.boundary === undefined ? null : await attachable(records, wish.boundary);
       const record: UserRecord = {
@@ -51,10 +51,12 @@ export class Users {
       };
       return { record, writes: boundary === null ? [] : withBoundary(records, 'user', base.id, boundary) };
     });
+    return { record: created, boundaryArn: wish.boundary ?? null };
   }
 
-  get(caller: Caller, name: string): Promise<UserRecord> {
-    return this.#cases.on('user', { caller, action: 'iam:GetUser', name }, ({ record }) => record);
+  get(caller: Caller, name: string): Promise<Bounded<UserRecord>> {
+    const ask = { caller, action: 'iam:GetUser', name };
+    return this.#cases.on('user', ask, ({ record }) => withBoundaryArn(this.#cases.records, record));
   }
 
   /** For who asks who he is and is root, which is no user. */
