@@ -1,11 +1,26 @@
 import { type Caller, type Principal, RekeyError, rootPrincipal } from '@rekey/core';
-import { type AccessKey, SigningKeys, type VerifiedSignature, verifySignature } from './auth/sigv4.ts';
+import {
+  type AccessKey,
+  type SignatureRules,
+  SigningKeys,
+  type VerifiedSignature,
+  verifySignature,
+} from './auth/sigv4.ts';
 import { bearerToken, verifyToken } from './auth/token.ts';
 import { type FaceRequest, headerOf } from './faces/face.ts';
 import type { RootKey } from './root-credentials.ts';
+import type { AccessUses } from './service/access/access-uses.ts';
+import type { AccessDirectory } from './service/access/directory.ts';
+import type { Sessions } from './service/sts/sessions.ts';
 
 export interface AuthenticationOptions {
   readonly root: RootKey;
+  /** Keys of users. */
+  readonly directory: Pick<AccessDirectory, 'findKey'>;
+  /** Keys of sessions. */
+  readonly sessions: Pick<Sessions, 'find'>;
+  /** Where it is noted when keys of users are used. */
+  readonly uses: Pick<AccessUses, 'saw'>;
   readonly region: string;
   /** Further regions that requests to Secrets Manager may be signed for. */
   readonly replicaRegions: readonly string[];
@@ -14,18 +29,24 @@ export interface AuthenticationOptions {
   readonly now: () => number;
 }
 
+/** Services that AWS has in one place: SDKs sign for them with that region, whichever one they are told. */
+const GLOBAL_SERVICES: ReadonlySet<string> = new Set(['iam', 'sts']);
+const GLOBAL_REGION = 'us-east-1';
+
 /** Proves who sent a request; for faces, which know neither keys nor where they come from. */
 export class Authentication {
   readonly #root: RootKey;
   readonly #principal: Principal;
-  readonly #findKey: (accessKeyId: string) => AccessKey<Principal> | null;
+  readonly #findKey: SignatureRules<Principal>['findKey'];
+  readonly #uses: Pick<AccessUses, 'saw'>;
   readonly #region: string;
   readonly #replicaRegions: readonly string[];
   readonly #now: () => number;
   readonly #signingKeys = new SigningKeys();
 
-  constructor({ root, region, replicaRegions, account, now }: AuthenticationOptions) {
+  constructor({ root, directory, sessions, uses, region, replicaRegions, account, now }: AuthenticationOptions) {
     this.#root = root;
+    this.#uses = uses;
     this.#region = region;
     this.#replicaRegions = replicaRegions;
     this.#now = now;
@@ -35,7 +56,10 @@ export class Authentication {
       principal: this.#principal,
       active: true,
     };
-    this.#findKey = (accessKeyId) => (accessKeyId === root.accessKeyId ? rootKey : null);
+    this.#findKey = (accessKeyId, sessionToken) => {
+      if (sessionToken !== null) return sessions.find(accessKeyId, sessionToken);
+      return accessKeyId === root.accessKeyId ? rootKey : directory.findKey(accessKeyId);
+    };
   }
 
   /**
@@ -49,7 +73,7 @@ export class Authentication {
       now: this.#now,
       services: [service],
       region: this.#region,
-      furtherRegions: service === 'secretsmanager' ? this.#replicaRegions : [],
+      furtherRegions: this.#furtherRegions(service),
       signingKeys: this.#signingKeys,
     };
     return (request) => {
@@ -60,9 +84,18 @@ export class Authentication {
     };
   }
 
+  #furtherRegions(service: string): readonly string[] {
+    if (GLOBAL_SERVICES.has(service)) return [GLOBAL_REGION];
+    return service === 'secretsmanager' ? this.#replicaRegions : [];
+  }
+
+  /** Notes the use of the key, and the region where it is another than the server's own. */
   #callerOf(request: FaceRequest, face: string, proof: VerifiedSignature<Principal>): Caller {
     const caller = callerOf(request, face, proof);
-    return proof.region === this.#region ? caller : { ...caller, region: proof.region };
+    const { accessKeyId, principal, region, service } = proof;
+    if (principal.kind === 'user') this.#uses.saw(accessKeyId, service);
+    else if (principal.role !== null) this.#uses.saw(principal.role.id, service);
+    return region === this.#region || GLOBAL_SERVICES.has(service) ? caller : { ...caller, region };
   }
 
   /**

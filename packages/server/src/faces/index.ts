@@ -1,6 +1,7 @@
 import type { Caller, Logger } from '@rekey/core';
 import type { Service } from '../service/service.ts';
 import { awsSecretsManagerFace } from './aws-secrets-manager/index.ts';
+import { awsStsFace } from './aws-sts/index.ts';
 import type { Face, FaceRequest } from './face.ts';
 import { healthFace } from './health/index.ts';
 import { nativeFace } from './native/index.ts';
@@ -12,8 +13,12 @@ export interface FacesParts {
   readonly version: string;
   readonly log: Logger;
   isReady(): boolean;
-  /** Who signed the request (AWS Signature Version 4). @throws RekeyError `unauthenticated` */
-  bySignature(request: FaceRequest): Caller | Promise<Caller>;
+  /**
+   * Tells a face who signed a request (AWS Signature Version 4) for a service (`secretsmanager`).
+   *
+   * @throws RekeyError `unauthenticated`
+   */
+  bySignature(face: string, service: string): (request: FaceRequest) => Caller | Promise<Caller>;
   /** Who it is by bearer token or by signature. @throws RekeyError `unauthenticated` */
   byTokenOrSignature(request: FaceRequest): Caller | Promise<Caller>;
   /** Audits a request that was refused before it was known whose it is, or before any use case had it. */
@@ -24,7 +29,12 @@ export interface FacesParts {
 export function openFaces(parts: FacesParts): readonly Face[] {
   const { service, version, log, refused } = parts;
   return [
-    awsSecretsManagerFace({ service, authenticate: parts.bySignature, refused }),
+    awsSecretsManagerFace({
+      service,
+      refused,
+      authenticate: parts.bySignature('aws-secrets-manager', 'secretsmanager'),
+    }),
+    awsStsFace({ service, refused, authenticate: parts.bySignature('aws-sts', 'sts') }),
     nativeFace({ service, version, log, refused, authenticate: parts.byTokenOrSignature }),
     healthFace(parts.isReady),
   ];

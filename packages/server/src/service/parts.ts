@@ -5,6 +5,7 @@ import type { Rotations } from '../engine/rotations.ts';
 import type { HolderRecord } from '../store/collections.ts';
 import type { Store } from '../store/store.ts';
 import type { AccessOptions } from './access/access.ts';
+import type { StsOptions } from './sts/sts.ts';
 import type { UpkeepParts } from './upkeep.ts';
 
 /** What the use cases stand on; `compose.ts` puts it together. */
@@ -19,6 +20,7 @@ export interface ServiceParts {
   readonly findFunctionUnder: (settings: RotationSettings) => FindRotationFunction;
   readonly upkeep: UpkeepParts;
   readonly access: AccessOptions;
+  readonly sts: StsOptions;
   readonly clock: Pick<Clock, 'now'>;
   readonly random: RandomSource;
   /** AWS region and account that ARNs are made with. */

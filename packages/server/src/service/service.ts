@@ -9,6 +9,7 @@ import { RotationCases } from './rotation.ts';
 import { SecretChanges } from './secret-change.ts';
 import { Secrets } from './secrets.ts';
 import { StatusCase } from './status.ts';
+import { Sts } from './sts/sts.ts';
 import { UpkeepCases } from './upkeep.ts';
 import { UseCases } from './use-case.ts';
 import { Values } from './values.ts';
@@ -27,6 +28,7 @@ export interface Service {
   readonly status: StatusCase;
   readonly upkeep: UpkeepCases;
   readonly access: Access;
+  readonly sts: Sts;
   /** For requests that are refused before a use case begins. */
   readonly cases: Pick<UseCases, 'refuse'>;
   /** What is to be done from time to time; for the engine's worker. */
@@ -36,6 +38,7 @@ export interface Service {
 export function createService(parts: ServiceParts): Service {
   const cases = new UseCases(parts);
   const changes = new SecretChanges(parts.store);
+  const access = createAccess(parts, cases, parts.access);
   return {
     secrets: new Secrets(parts, cases, changes),
     values: new Values(parts, cases, changes),
@@ -45,7 +48,8 @@ export function createService(parts: ServiceParts): Service {
     passwords: new RandomPasswords(parts.random, cases),
     status: new StatusCase(parts, cases),
     upkeep: new UpkeepCases(parts.upkeep, cases),
-    access: createAccess(parts, cases, parts.access),
+    access,
+    sts: new Sts({ ...parts, ...parts.sts, directory: parts.access.directory }, cases, access.inline),
     cases,
     jobs: [purgeJob({ ...parts, changes })],
   };

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import type { Caller, FindRotationFunction, RandomSource, RotationSettings, SecretAccess } from '@rekey/core';
 import { rootPrincipal, silentLogger } from '@rekey/core';
 import type { AuditEntry, AuditLog } from '../audit/entry.ts';
@@ -6,6 +7,8 @@ import { type Engine, FakeClock, openEngine, seededRandom } from '../engine/test
 import { AccessUses } from './access/access-uses.ts';
 import { AccessDirectory } from './access/directory.ts';
 import { createService, type Service } from './service.ts';
+import { Sessions } from './sts/sessions.ts';
+import type { StsOptions } from './sts/sts.ts';
 
 /** The use cases over a store in memory and a real engine, with clock, randomness and audit under a test's control. */
 export interface TestService {
@@ -15,6 +18,7 @@ export interface TestService {
   readonly holders: Holders;
   readonly directory: AccessDirectory;
   readonly uses: AccessUses;
+  readonly sessions: Sessions;
   /** What was audited for requests, oldest first. */
   readonly audited: AuditEntry[];
   /** Makes the audit log fail from now on. */
@@ -26,6 +30,8 @@ export interface TestServiceOptions {
   readonly functions?: (access: SecretAccess, random: RandomSource) => FindRotationFunction;
   /** Unique ids of the users and roles there are, by ARN; none if left out. */
   readonly principals?: Readonly<Record<string, string>>;
+  /** Who a web identity token speaks of; none is expected if left out. */
+  readonly verifyWebIdentity?: StsOptions['verifyWebIdentity'];
   /** Two if left out. */
   readonly replicaRegions?: readonly string[];
 }
@@ -46,6 +52,15 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
   });
   const directory = new AccessDirectory(engine.store, '000000000000');
   const uses = new AccessUses({ store: engine.store, clock, log: silentLogger, region: 'us-east-1' });
+  const random = seededRandom(`service ${opened}`);
+  const sessions = new Sessions({
+    store: engine.store,
+    directory,
+    clock,
+    random,
+    account: '000000000000',
+    rootKeyId: ROOT_KEY_ID,
+  });
   const { log: audit, audited, breakAudit } = fakeAudit();
   const holders = new Holders({ store: engine.store, clock, log: silentLogger });
   const ids = Object.values(options.principals ?? {});
@@ -63,8 +78,13 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
       endQuarantine: async () => {},
     },
     access: { directory, uses, providers: { allowHttp: false } },
+    sts: {
+      sessions,
+      rootKeyId: ROOT_KEY_ID,
+      verifyWebIdentity: options.verifyWebIdentity ?? (() => assert.fail('no web identity is expected')),
+    },
     clock,
-    random: seededRandom(`service ${opened}`),
+    random,
     region: 'us-east-1',
     account: '000000000000',
     replicaRegions: options.replicaRegions ?? ['eu-west-1', 'eu-central-1'],
@@ -72,12 +92,14 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
       findId: (named) => options.principals?.[named] ?? (ids.includes(named) ? named : null),
     },
   });
-  return { service, engine, clock, holders, directory, uses, audited, breakAudit };
+  return { service, engine, clock, holders, directory, uses, sessions, audited, breakAudit };
 }
+
+const ROOT_KEY_ID = 'AKIAIOSFODNN7EXAMPLE';
 
 export const ROOT: Caller = {
   principal: rootPrincipal('000000000000'),
-  accessKeyId: 'AKIAIOSFODNN7EXAMPLE',
+  accessKeyId: ROOT_KEY_ID,
   address: '127.0.0.1',
   secure: false,
   userAgent: 'test',

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import type { LookupFunction } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { RekeyError } from '@rekey/core';
 import { isPublicAddress } from './address-rules.ts';
@@ -25,8 +22,8 @@ async function opened(
   const keys = new IssuerKeys({
     now: () => clock.now,
     rules: { allowHttp: options.allowHttp ?? false },
-    trustOf: () => ({ certificateAuthority: issuer.certificate, bearerTokenFile: null }),
-    readFile: (path) => readFile(path, 'utf8'),
+    trustOf: () => ({ certificateAuthorityFile: 'ca', bearerTokenFile: null }),
+    readFile: async (file) => (file === 'ca' ? issuer.certificate : assert.fail(file)),
     fetchDocument: documentFetcher({
       allowPrivateAddresses: options.allowPrivateAddresses ?? true,
       ...(options.lookup === undefined ? {} : { lookup: options.lookup }),
@@ -64,7 +61,7 @@ describe('the keys of an issuer', () => {
     const other = await startIssuer();
     context.after(() => other.stop());
     const { find } = await opened(context, {
-      trustOf: () => ({ certificateAuthority: other.certificate, bearerTokenFile: null }),
+      readFile: async () => other.certificate,
     });
     assert.match(await refusal(find('first')), /^identity-provider-unreachable: /);
   });
@@ -172,20 +169,15 @@ describe('the bearer token for an issuer', () => {
   test('is read anew and sent to the issuer’s own origin only', async (context) => {
     const elsewhere = await startIssuer();
     context.after(() => elsewhere.stop());
-    const folder = await mkdtemp(join(tmpdir(), 'rekey-oidc-'));
-    context.after(() => rm(folder, { recursive: true }));
-    const file = join(folder, 'token');
-    await writeFile(file, 'one\n');
     const issuer = await startIssuer();
+    let token = 'one';
     const { find, clock } = await opened(context, {
       issuer,
-      trustOf: () => ({
-        certificateAuthority: `${issuer.certificate}\n${elsewhere.certificate}`,
-        bearerTokenFile: file,
-      }),
+      trustOf: () => ({ certificateAuthorityFile: 'ca', bearerTokenFile: 'token' }),
+      readFile: async (file) => (file === 'ca' ? `${issuer.certificate}\n${elsewhere.certificate}` : `${token}\n`),
     });
     await find('first');
-    await writeFile(file, 'two\n');
+    token = 'two';
     issuer.instead.set(DISCOVERY, (_, response) =>
       sendJson(response, { issuer: issuer.url, jwks_uri: `${elsewhere.url}/keys` }),
     );

@@ -5,7 +5,7 @@ import { type IssuerRules, type IssuerTrust, isFetchable } from './provider.ts';
 export interface KeyDocumentsOptions {
   readonly fetchDocument: FetchDocument;
   readonly rules: Pick<IssuerRules, 'allowHttp'>;
-  /** Text of a file; for bearer tokens. */
+  /** Text of a file; for bearer tokens and certificates. */
   readonly readFile: (path: string) => Promise<string>;
 }
 
@@ -22,13 +22,17 @@ export async function fetchKeySet(
   signal: AbortSignal,
   { fetchDocument, rules, readFile }: KeyDocumentsOptions,
 ): Promise<JSONWebKeySet> {
-  const bearerToken = trust.bearerTokenFile === null ? null : (await readFile(trust.bearerTokenFile)).trim();
+  const read = async (file: string | null) => (file === null ? null : (await readFile(file)).trim());
+  const [bearerToken, certificateAuthority] = [
+    await read(trust.bearerTokenFile),
+    await read(trust.certificateAuthorityFile),
+  ];
   const origin = new URL(issuer).origin;
   const get = async (url: URL, what: string): Promise<Record<string, unknown>> => {
     const request: DocumentRequest = {
       url,
       bearerToken: url.origin === origin ? bearerToken : null,
-      certificateAuthority: trust.certificateAuthority,
+      certificateAuthority,
       signal,
     };
     return parseObject(await fetchDocument(request), what);

@@ -8,11 +8,14 @@ export interface OidcProvider {
   readonly clientIds: readonly string[];
 }
 
-/** What only the operator of the server may say about an issuer, because it names files of the server. */
+/**
+ * What only the operator of the server may say about an issuer, because it names files of the server. They are read anew
+ * each time: such tokens are short-lived, and authorities change too.
+ */
 export interface IssuerTrust {
-  /** Certificates (PEM) of the authorities that vouch for the issuer; null: those the machine trusts. */
-  readonly certificateAuthority: string | null;
-  /** File with a bearer token for issuers that want one; read anew each time, since such tokens are short-lived. */
+  /** File with certificates (PEM) of the authorities that vouch for the issuer; null: those the machine trusts. */
+  readonly certificateAuthorityFile: string | null;
+  /** File with a bearer token for issuers that want one. */
   readonly bearerTokenFile: string | null;
 }
 

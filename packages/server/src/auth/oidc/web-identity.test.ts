@@ -24,7 +24,7 @@ function opened(keys: readonly IssuerKey[], fetched: string[] = []) {
   const issuerKeys = new IssuerKeys({
     now,
     rules: { allowHttp: false },
-    trustOf: () => ({ certificateAuthority: null, bearerTokenFile: null }),
+    trustOf: () => ({ certificateAuthorityFile: null, bearerTokenFile: null }),
     readFile: async () => '',
     fetchDocument: async ({ url }) => {
       fetched.push(url.href);

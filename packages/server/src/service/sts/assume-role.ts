@@ -7,11 +7,13 @@ import { checkPackedSize, readPolicies, readTags, type WantedPolicies, type Want
 import { type OwnPolicies, ownPoliciesOf } from './own-policies.ts';
 import type { StsParts } from './parts.ts';
 import {
+  contextsUnknown,
   denied,
   durationOverChain,
   durationOverRole,
   invalidRoleArn,
   notTrusted,
+  onlyOpenId,
   rootCannotAssume,
   secondFactorUnknown,
   sourceIdentityFixed,
@@ -32,10 +34,14 @@ export interface AssumeRoleWish extends CommonWish, WantedTags {
   readonly sourceIdentity: string | null;
   /** A serial number or code of a second factor was given. */
   readonly secondFactor: boolean;
+  /** Contexts of other providers were given. */
+  readonly contexts: boolean;
 }
 
 export interface WebIdentityWish extends CommonWish {
   readonly token: string;
+  /** Of OAuth 2.0 access tokens, which are not accepted; null for none. */
+  readonly providerId: string | null;
 }
 
 export interface AssumedRole {
@@ -86,6 +92,7 @@ export class AssumeRoleCases {
     return this.#cases.decided({ caller, action, resource: wish.roleArn }, async (trail) => {
       if (caller.principal.kind === 'root') throw rootCannotAssume();
       if (wish.secondFactor) throw secondFactorUnknown();
+      if (wish.contexts) throw contextsUnknown();
       const plan = await this.#plan(caller, action, wish);
       return this.#perform(plan, await ownPoliciesOf(this.#parts.directory, caller.principal), trail);
     });
@@ -97,7 +104,7 @@ export class AssumeRoleCases {
     wish: WebIdentityWish,
   ): Promise<AssumedRole & { readonly identity: WebIdentity }> {
     const action = 'sts:AssumeRoleWithWebIdentity';
-    const identity = await this.#verified(visitor, action, wish.token);
+    const identity = await this.#verified(visitor, action, wish);
     const caller = bearerOf(visitor, identity, this.#parts.account);
     return this.#cases.decided({ caller, action, resource: wish.roleArn }, async (trail) => {
       trail.detail = `subject ${identity.subject}`;
@@ -106,8 +113,9 @@ export class AssumeRoleCases {
     });
   }
 
-  async #verified(visitor: Visitor, action: string, token: string): Promise<WebIdentity> {
+  async #verified(visitor: Visitor, action: string, { token, providerId }: WebIdentityWish): Promise<WebIdentity> {
     try {
+      if (providerId !== null) throw onlyOpenId();
       return await this.#parts.verifyWebIdentity(token);
     } catch (error) {
       const { address, requestId } = visitor;

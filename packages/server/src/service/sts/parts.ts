@@ -2,6 +2,7 @@ import type { Clock, RandomSource } from '@rekey/core';
 import type { WebIdentity } from '../../auth/oidc/web-identity.ts';
 import type { Store } from '../../store/store.ts';
 import type { AccessDirectory } from '../access/directory.ts';
+import type { Sessions } from './sessions.ts';
 
 /** What sessions stand on. */
 export interface SessionParts {
@@ -15,8 +16,15 @@ export interface SessionParts {
 }
 
 /** What the use cases about temporary credentials stand on. */
-export interface StsParts extends SessionParts {
+export interface StsParts extends SessionParts, StsOptions {
   readonly region: string;
+}
+
+/** What they need besides what all use cases do. */
+export interface StsOptions {
+  readonly sessions: Sessions;
+  /** Access key id of root as it now is. */
+  readonly rootKeyId: string;
   /** @throws RekeyError `unauthenticated`, or `unavailable` where the issuer's keys cannot be had */
   verifyWebIdentity(token: string): Promise<WebIdentity>;
 }

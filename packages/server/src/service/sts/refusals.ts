@@ -77,6 +77,21 @@ export function unknownAccessKey(): RekeyError {
   return invalid('access-key-unknown', 'The access key id is not one of this account.');
 }
 
+export function undecodable(): RekeyError {
+  return invalid('authorization-message-invalid', 'Message is not valid');
+}
+
+export function contextsUnknown(): RekeyError {
+  return invalid('contexts-unknown', 'ProvidedContexts is not supported: there are no context providers here.');
+}
+
+export function onlyOpenId(): RekeyError {
+  return invalid(
+    'only-openid',
+    'ProviderId is for OAuth 2.0 access tokens; leave it out for tokens of OpenID Connect providers.',
+  );
+}
+
 function invalid(reason: string, sentence: string): RekeyError {
   return new RekeyError('invalid-input', sentence, { reason });
 }

@@ -9,11 +9,12 @@ import {
   type WebIdentityWish,
 } from './assume-role.ts';
 import type { StsParts } from './parts.ts';
-import { notWithSession, secondFactorUnknown, unknownAccessKey } from './refusals.ts';
+import { notWithSession, secondFactorUnknown, undecodable, unknownAccessKey } from './refusals.ts';
 import { revocationPolicy } from './revocation.ts';
 import type { Sessions, TemporaryCredentials } from './sessions.ts';
 
 export type { AssumedRole, AssumeRoleWish, Visitor, WebIdentityWish } from './assume-role.ts';
+export type { StsOptions } from './parts.ts';
 export type { TemporaryCredentials } from './sessions.ts';
 
 /** Who somebody is, in the form GetCallerIdentity has. */
@@ -35,11 +36,11 @@ export class Sts {
   readonly #assume: AssumeRoleCases;
   readonly #inline: InlinePolicies;
 
-  constructor(parts: StsParts, cases: UseCases, sessions: Sessions, inline: InlinePolicies) {
+  constructor(parts: StsParts, cases: UseCases, inline: InlinePolicies) {
     this.#parts = parts;
     this.#cases = cases;
-    this.#sessions = sessions;
-    this.#assume = new AssumeRoleCases(parts, cases, sessions);
+    this.#sessions = parts.sessions;
+    this.#assume = new AssumeRoleCases(parts, cases, parts.sessions);
     this.#inline = inline;
   }
 
@@ -91,6 +92,14 @@ export class Sts {
         (await this.#parts.store.get('access-key', accessKeyId)) !== null;
       if (!isKnown) throw unknownAccessKey();
       return this.#parts.account;
+    });
+  }
+
+  /** Refusals here say in clear what decided, to the audit log and to `rekey policy simulate`; none is ever encoded. */
+  decodeMessage(caller: Caller): Promise<never> {
+    const ask = { caller, action: 'sts:DecodeAuthorizationMessage', locate: () => ({ arn: '*' }) };
+    return this.#cases.onResource(ask, () => {
+      throw undecodable();
     });
   }
 
