@@ -1,5 +1,6 @@
 import type { Caller, Logger } from '@rekey/core';
 import type { Service } from '../service/service.ts';
+import { awsIamFace } from './aws-iam/index.ts';
 import { awsSecretsManagerFace } from './aws-secrets-manager/index.ts';
 import { awsStsFace } from './aws-sts/index.ts';
 import type { Face, FaceRequest } from './face.ts';
@@ -34,6 +35,7 @@ export function openFaces(parts: FacesParts): readonly Face[] {
       refused,
       authenticate: parts.bySignature('aws-secrets-manager', 'secretsmanager'),
     }),
+    awsIamFace({ service, refused, authenticate: parts.bySignature('aws-iam', 'iam') }),
     awsStsFace({ service, refused, authenticate: parts.bySignature('aws-sts', 'sts') }),
     nativeFace({ service, version, log, refused, authenticate: parts.byTokenOrSignature }),
     healthFace(parts.isReady),
