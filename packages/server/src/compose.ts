@@ -120,7 +120,6 @@ async function start(
     region,
     replicaRegions,
     account,
-    principals: NOBODY,
   });
   const jobs = [...service.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };
@@ -175,9 +174,6 @@ async function start(
 function holderOf({ dataFolder, storeAddress }: ServerConfig): string {
   return dataFolder === null || storeAddress !== null ? randomUUID() : 'the server of this data folder';
 }
-
-/** Besides root there are no users or roles yet that a policy could name. */
-const NOBODY = { findId: () => null };
 
 /** How often the escrow journal is looked through for what is past its retention. Milliseconds. */
 const ESCROW_INTERVAL = 86_400_000;

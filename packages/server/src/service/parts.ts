@@ -28,13 +28,6 @@ export interface ServiceParts {
   readonly account: string;
   /** Further regions this server answers for: where secrets can have replicas. */
   readonly replicaRegions: readonly string[];
-  readonly principals: PrincipalLookup;
-}
-
-/** Which users and roles there are; for policies that name them. */
-export interface PrincipalLookup {
-  /** Unique id of a user or role, by its ARN or by that id; null if there is none. */
-  findId(named: string): string | null | Promise<string | null>;
 }
 
 /** Remembers who was handed which version, in batches. */

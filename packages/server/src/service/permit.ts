@@ -1,37 +1,107 @@
-import { type Caller, RekeyError, type SecretRecord } from '@rekey/core';
+import { type Caller, RekeyError, type SecretRecord, type Tag } from '@rekey/core';
+import type { ContextValue } from '../auth/policy/context.ts';
+import { ALLOWED_AS_ROOT, type Decision, describeDecision, describeDenial } from '../auth/policy/decision.ts';
+import { evaluate } from '../auth/policy/evaluate.ts';
+import type { PolicyPrincipal } from '../auth/policy/principals.ts';
+import type { AccessDirectory } from './access/directory.ts';
+import { AskContext } from './ask-context.ts';
+import { resourcePolicyInPlay } from './resource-policy.ts';
+import { type OwnPolicies, ownPoliciesOf } from './sts/own-policies.ts';
 
-/** What a rule may look at besides who, what and where. */
-export interface PermitContext {
-  /** The secret concerned, with its tags; null where there is none (yet). */
+/** One question of permission. */
+export interface PermitQuestion {
+  readonly caller: Caller;
+  /** As in IAM policies: `secretsmanager:GetSecretValue`, `rekey:ConfigureRotation` … */
+  readonly action: string;
+  /** ARN of the secret, user or role; `*` for what concerns none. */
+  readonly resource: string;
+  /** What the request calls it, which is all that a refusal repeats: a refusal does not tell what there is. */
+  readonly asked: string;
+  /** The secret concerned; null where there is none (yet). */
   readonly secret: SecretRecord | null;
-  /** Condition keys of the request (`secretsmanager:VersionStage` …). */
-  readonly keys: Readonly<Record<string, string | readonly string[]>>;
+  /** Tags of what is concerned where that is no secret. */
+  readonly tags: readonly Tag[];
+  /** Condition keys of the request (`secretsmanager:VersionStage`, `aws:TagKeys` …). */
+  readonly keys: Readonly<Record<string, ContextValue>>;
 }
 
-export interface Decision {
-  readonly allowed: boolean;
-  /** The statement that decided, as it goes into the audit log. */
-  readonly statement: string;
+export interface PermitParts {
+  readonly directory: AccessDirectory;
+  readonly now: () => number;
+  /** The server's own region. */
+  readonly region: string;
 }
-
-const ROOT: Decision = { allowed: true, statement: 'root may do everything' };
-const NOBODY: Decision = { allowed: false, statement: 'no statement allows it' };
 
 /**
- * Whether the caller may do it. The account's root may do everything, everybody else needs a statement that allows it.
- *
- * @param action as in IAM policies: `secretsmanager:GetSecretValue`, `rekey:ConfigureRotation` …
- * @param resource ARN of the secret; `*` for what concerns none
+ * Whether somebody may do something: by the policies of user or role, of the groups, the boundary, the session, and of the
+ * secret itself. The account's root may do everything that no secret's own policy denies it. Where everything needed
+ * is in memory it answers without a promise.
  */
-export function permit(caller: Caller, _action: string, _resource: string, _context: PermitContext): Decision {
-  return caller.principal.kind === 'root' ? ROOT : NOBODY;
+export class Permissions {
+  readonly #parts: PermitParts;
+
+  constructor(parts: PermitParts) {
+    this.#parts = parts;
+  }
+
+  decide(question: PermitQuestion): Decision | Promise<Decision> {
+    const { principal } = question.caller;
+    if (principal.kind === 'root' && !question.secret?.policy) return ALLOWED_AS_ROOT;
+    const own = ownPoliciesOf(this.#parts.directory, principal);
+    return own instanceof Promise
+      ? own.then((policies) => this.#evaluate(question, policies))
+      : this.#evaluate(question, own);
+  }
+
+  /**
+   * The sentence about what allowed it, for audit.
+   *
+   * @throws NotPermitted
+   */
+  permit(question: PermitQuestion): string | Promise<string> {
+    const decision = this.decide(question);
+    return decision instanceof Promise ? decision.then((made) => allowed(made, question)) : allowed(decision, question);
+  }
+
+  #evaluate(question: PermitQuestion, own: OwnPolicies): Decision {
+    const { caller, action, resource, secret } = question;
+    const principal = policyPrincipal(caller);
+    const attached = secret?.policy
+      ? resourcePolicyInPlay(secret.name, secret.policy, principal.kind === 'root')
+      : null;
+    const policies = attached === null ? own : { ...own, resource: attached };
+    const context = new AskContext(question, principal, this.#parts);
+    return evaluate({ principal, action, resource, context, policies });
+  }
 }
 
-/** The refusal, naming who, what and where, as AWS does. */
-export function notPermitted(caller: Caller, action: string, resource: string, statement: string): RekeyError {
-  const principal = caller.principal.arn;
-  return new RekeyError('not-permitted', `${principal} may not perform ${action} on ${resource}: ${statement}.`, {
-    reason: 'not-permitted',
-    facts: { principal, action, resource },
-  });
+function allowed(decision: Decision, question: PermitQuestion): string {
+  if (decision.allowed) return describeDecision(decision);
+  throw new NotPermitted(question, decision);
+}
+
+/** The engine asks for nothing through use cases; should it ever, it is nobody's user. */
+function policyPrincipal({ principal }: Caller): PolicyPrincipal {
+  return principal.kind === 'engine' ? { ...principal, kind: 'service' } : (principal as PolicyPrincipal);
+}
+
+/**
+ * A refusal in AWS's words. It repeats what the request said and no more: whether the secret exists, its full ARN, and
+ * which policy decided are for the audit log.
+ */
+export class NotPermitted extends RekeyError {
+  /** What decided, for audit. */
+  readonly statement: string;
+
+  constructor({ caller, action, asked }: PermitQuestion, decision: Decision) {
+    const principal = caller.principal.arn;
+    const why = describeDenial(decision, action);
+    const sentence =
+      `User: ${principal} is not authorized to perform: ${action} on resource: ${asked} ${why}`.trimEnd();
+    super('not-permitted', sentence, {
+      reason: 'not-permitted',
+      facts: { sentence, principal, action, resource: asked },
+    });
+    this.statement = describeDecision(decision);
+  }
 }

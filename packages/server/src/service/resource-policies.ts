@@ -50,7 +50,7 @@ export class ResourcePolicies {
     return this.#change(ask, async () => {
       const document = readResourcePolicy(text);
       if (blockPublic) refusePublic(document);
-      return { text, principals: await findNamed(document, this.#parts.account, this.#parts.principals) };
+      return { text, principals: await findNamed(document, this.#parts.account, this.#parts.store) };
     });
   }
 
@@ -72,7 +72,7 @@ export class ResourcePolicies {
   async #examine(text: string): Promise<readonly PolicyFinding[]> {
     try {
       const document = readResourcePolicy(text);
-      await findNamed(document, this.#parts.account, this.#parts.principals);
+      await findNamed(document, this.#parts.account, this.#parts.store);
       return broadStatements(document).map((broad) => ({ check: 'BroadAccess', sentence: describeBroad(broad) }));
     } catch (error) {
       const isFinding = error instanceof RekeyError && error.reason === 'malformed-policy-document' && isJson(text);

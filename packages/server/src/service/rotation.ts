@@ -10,12 +10,13 @@ import {
 import type { DueReason } from '../engine/due.ts';
 import { checkSchedule, planned } from '../engine/plan-next.ts';
 import type { HolderRecord } from '../store/collections.ts';
+import { adminOf, mayUseAdmin } from './admin-credential.ts';
 import { type Adoption, lookAtTarget } from './adoption.ts';
 import type { ServiceParts } from './parts.ts';
 import { functionNotInvocable, markedForDeletion, noRotationFunction, rotationNotFound } from './refusals.ts';
 import { settingsOf } from './rotation-settings.ts';
 import type { SecretChanges } from './secret-change.ts';
-import type { UseCases } from './use-case.ts';
+import type { Ask, UseCases } from './use-case.ts';
 
 /** How a secret is to be rotated; what is left out stays as it is, or begins with its default. */
 export interface RotationWish {
@@ -69,10 +70,11 @@ export class RotationCases {
   /** Stores what is configured and begins a rotation, in one commit; a refusal leaves no trace. */
   rotate(caller: Caller, request: RotateRequest): Promise<BegunRotation> {
     const { secretId, versionId, immediately } = request;
-    const keys = request.functionArn === undefined ? {} : { 'secretsmanager:RotationLambdaARN': request.functionArn };
+    const keys = rotationKeys(request);
     return this.#cases.onSecret({ caller, action: ROTATE, secretId, keys }, async ({ id, record }, trail) => {
       trail.versionId = versionId;
       this.#checkFunction(record, request);
+      if (changesAnything(record, request)) await this.#mayUseAdmin(caller, record);
       const configure = (rotation: SecretRotation | null) => configured(rotation, record, request);
       const askedBy = caller.principal.arn;
       const begin = { versionId, askedBy, ...(changesAnything(record, request) ? { configure } : {}) };
@@ -102,8 +104,9 @@ export class RotationCases {
   /** Configures rotation without beginning one. */
   configure(caller: Caller, secretId: string, wish: RotationWish): Promise<SecretRecord> {
     return this.#cases.onSecret({ caller, action: CONFIGURE, secretId }, ({ id }) =>
-      this.#changes.change(id, (secret) => {
+      this.#changes.change(id, async (secret) => {
         this.#checkFunction(secret, wish);
+        await this.#mayUseAdmin(caller, secret);
         const now = this.#parts.clock.now();
         const rotation = replanned(secret, configured(secret.rotation, secret, wish), now);
         checkSchedule(rotation.rule, rotation.settings);
@@ -162,6 +165,11 @@ export class RotationCases {
     });
   }
 
+  async #mayUseAdmin(caller: Caller, secret: SecretRecord): Promise<void> {
+    if (caller.principal.kind === 'root') return;
+    await mayUseAdmin(this.#cases, caller, await adminOf(this.#parts.store, secret));
+  }
+
   /** The function that would rotate the secret. */
   #checkFunction(secret: SecretRecord, { functionArn }: RotationWish, find = this.#parts.findFunction) {
     if (secret.deletedAt !== null) throw markedForDeletion(secret.name);
@@ -171,6 +179,14 @@ export class RotationCases {
     if (found === null) throw functionNotInvocable(named);
     return found;
   }
+}
+
+function rotationKeys({ functionArn, rule, immediately }: RotateRequest): NonNullable<Ask['keys']> {
+  return {
+    'secretsmanager:ModifyRotationRules': String(rule !== undefined),
+    'secretsmanager:RotateImmediately': String(immediately),
+    ...(functionArn === undefined ? {} : { 'secretsmanager:RotationLambdaARN': functionArn }),
+  };
 }
 
 /** A request without any wish leaves the configuration alone, unless rotation must be switched on again. */

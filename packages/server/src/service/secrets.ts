@@ -1,6 +1,7 @@
 import { type Caller, CURRENT, type SecretRecord, type SecretValue, type Tag, type VersionRecord } from '@rekey/core';
 import { findVersion } from '../engine/versions.ts';
 import type { Entry } from '../store/store.ts';
+import { adminNamedIn, mayUseAdmin } from './admin-credential.ts';
 import { createSecret, type NewSecret } from './creation.ts';
 import { type DeletionWish, markForDeletion, removal, restored } from './deletion.ts';
 import { type ArnPlace, makeSecretArn, regionOf } from './names.ts';
@@ -58,6 +59,7 @@ export class Secrets {
   create(caller: Caller, wish: NewSecret): Promise<ChangedSecret> {
     const ask = { caller, action: 'secretsmanager:CreateSecret', name: wish.name, ...needsToCreate(wish) };
     return this.#cases.onName(ask, async (trail) => {
+      if (wish.value !== undefined) await mayUseAdmin(this.#cases, caller, adminNamedIn(wish.value.value));
       const secret = await createSecret(this.#parts, wish, regionOf(caller, this.#parts));
       trail.resource = secret.arn;
       trail.versionId = wish.value?.versionId ?? null;
@@ -76,8 +78,10 @@ export class Secrets {
   }
 
   update(caller: Caller, update: SecretUpdate): Promise<ChangedSecret> {
-    const ask = { caller, action: 'secretsmanager:UpdateSecret', secretId: update.secretId };
+    const keys = metadataKeys(update);
+    const ask = { caller, action: 'secretsmanager:UpdateSecret', secretId: update.secretId, keys };
     return this.#change(ask, async (secret, trail) => {
+      if (update.value !== undefined) await mayUseAdmin(this.#cases, caller, adminNamedIn(update.value.value));
       const now = this.#parts.clock.now();
       const described = withMetadata(secret, update, now);
       if (update.value === undefined) return { secret: described, answer: { secret: described, version: null } };
@@ -89,7 +93,7 @@ export class Secrets {
   }
 
   tag(caller: Caller, secretId: string, tags: readonly Tag[]): Promise<SecretRecord> {
-    const ask = { caller, action: 'secretsmanager:TagResource', secretId, ...needsFor(tags.map(({ key }) => key)) };
+    const ask = { caller, action: 'secretsmanager:TagResource', secretId, ...needsToTag(tags) };
     return this.#retag(ask, (secret) => withTags(secret.tags, tags));
   }
 
@@ -161,12 +165,37 @@ function needsFor(tagKeys: readonly string[]): Pick<Ask, 'alsoNeeds' | 'keys'> {
   return concernRotation(tagKeys) ? { alsoNeeds: CONFIGURE, keys } : { keys };
 }
 
-/** Tags and replicas of a new secret are what it would take more actions to give it later. */
-function needsToCreate({ tags = [], replicas }: NewSecret): Pick<Ask, 'alsoNeeds' | 'keys'> {
-  const { alsoNeeds = [], keys } = needsFor(tags.map(({ key }) => key));
+function needsToTag(tags: readonly Tag[]): Pick<Ask, 'alsoNeeds' | 'keys'> {
+  const requested = tags.map(({ key, value }) => [`aws:RequestTag/${key}`, value] as const);
+  const needs = needsFor(tags.map(({ key }) => key));
+  return { ...needs, keys: { ...needs.keys, ...Object.fromEntries(requested) } };
+}
+
+/** Tags and replicas of a new secret need the actions that it takes to give them later (AWS). */
+function needsToCreate(wish: NewSecret): Pick<Ask, 'alsoNeeds' | 'keys'> {
+  const { name, tags = [], replicas } = wish;
+  const { alsoNeeds = [], keys } = tags.length === 0 ? {} : needsToTag(tags);
   return {
-    alsoNeeds: replicas === undefined ? alsoNeeds : [...alsoNeeds, 'secretsmanager:ReplicateSecretToRegions'],
-    keys: { ...keys, ...(replicas === undefined ? {} : replicaKeys(replicas)) },
+    alsoNeeds: [
+      ...(tags.length === 0 ? [] : ['secretsmanager:TagResource']),
+      ...alsoNeeds,
+      ...(replicas === undefined ? [] : ['secretsmanager:ReplicateSecretToRegions']),
+    ],
+    keys: {
+      'secretsmanager:Name': name,
+      ...metadataKeys(wish),
+      ...keys,
+      ...(replicas === undefined ? {} : replicaKeys(replicas)),
+    },
+  };
+}
+
+function metadataKeys(wish: Pick<NewSecret, 'description' | 'kmsKeyId' | 'type'>): NonNullable<Ask['keys']> {
+  const { description, kmsKeyId, type } = wish;
+  return {
+    ...(description === undefined ? {} : { 'secretsmanager:Description': description }),
+    ...(kmsKeyId === undefined ? {} : { 'secretsmanager:KmsKeyId': kmsKeyId }),
+    ...(type === undefined ? {} : { 'secretsmanager:Type': type }),
   };
 }
 

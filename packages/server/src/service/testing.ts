@@ -28,8 +28,6 @@ export interface TestService {
 export interface TestServiceOptions {
   /** Rotation functions over the engine's secrets; none if left out. */
   readonly functions?: (access: SecretAccess, random: RandomSource) => FindRotationFunction;
-  /** Unique ids of the users and roles there are, by ARN; none if left out. */
-  readonly principals?: Readonly<Record<string, string>>;
   /** Who a web identity token speaks of; none is expected if left out. */
   readonly verifyWebIdentity?: StsOptions['verifyWebIdentity'];
   /** Two if left out. */
@@ -63,7 +61,6 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
   });
   const { log: audit, audited, breakAudit } = fakeAudit();
   const holders = new Holders({ store: engine.store, clock, log: silentLogger });
-  const ids = Object.values(options.principals ?? {});
   const service = createService({
     store: engine.store,
     audit,
@@ -88,9 +85,6 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
     region: 'us-east-1',
     account: '000000000000',
     replicaRegions: options.replicaRegions ?? ['eu-west-1', 'eu-central-1'],
-    principals: {
-      findId: (named) => options.principals?.[named] ?? (ids.includes(named) ? named : null),
-    },
   });
   return { service, engine, clock, holders, directory, uses, sessions, audited, breakAudit };
 }

@@ -1,11 +1,12 @@
-import { type Caller, RekeyError, type SecretRecord } from '@rekey/core';
+import { type Caller, RekeyError, type Tag } from '@rekey/core';
 import type { AuditEntry } from '../audit/entry.ts';
 import { arnOfUnknown, type FoundSecret, regionOf, resolveSecret } from './names.ts';
 import type { ServiceParts } from './parts.ts';
-import { notPermitted, type PermitContext, permit } from './permit.ts';
+import { NotPermitted, Permissions, type PermitQuestion } from './permit.ts';
 import { onlyInPrimary, secretNotFound } from './refusals.ts';
 
-const NO_KEYS: PermitContext['keys'] = {};
+const NO_KEYS: PermitQuestion['keys'] = {};
+const NO_TAGS: PermitQuestion['tags'] = [];
 
 /** What somebody asks for. */
 export interface Ask {
@@ -14,7 +15,7 @@ export interface Ask {
   readonly action: string;
   /** Further actions the same request needs; each is decided on the same resource. */
   readonly alsoNeeds?: readonly string[];
-  readonly keys?: PermitContext['keys'];
+  readonly keys?: PermitQuestion['keys'];
   /** Whether it can also be asked where the secret is a replica: of what changes nothing. */
   readonly alsoReplicas?: boolean;
 }
@@ -33,9 +34,12 @@ export interface Trail {
  */
 export class UseCases {
   readonly #parts: ServiceParts;
+  readonly #permissions: Permissions;
 
   constructor(parts: ServiceParts) {
     this.#parts = parts;
+    const { clock, region, access } = parts;
+    this.#permissions = new Permissions({ directory: access.directory, now: () => clock.now(), region });
   }
 
   /** A request about one existing secret. */
@@ -60,7 +64,9 @@ export class UseCases {
       const region = regionOf(ask.caller, this.#parts);
       const found = await resolveSecret(store, ask.secretId, region, home);
       trail.resource = found === null ? arnOfUnknown(ask.secretId, { region, account }) : found.record.arn;
-      trail.detail = this.#permit(ask, trail.resource, found?.record ?? null);
+      const about = { asked: ask.secretId, resource: trail.resource, secret: found?.record ?? null, tags: NO_TAGS };
+      const permitted = this.#permit(ask, about);
+      trail.detail = typeof permitted === 'string' ? permitted : await permitted;
       if (found?.isReplica && ask.alsoReplicas !== true) throw onlyInPrimary(found.record);
       return perform(found, trail);
     });
@@ -72,8 +78,8 @@ export class UseCases {
     const region = regionOf(ask.caller, this.#parts);
     const resource = ask.name === '*' ? '*' : arnOfUnknown(ask.name, { region, account });
     const trail: Trail = { resource, versionId: null, detail: null };
-    return this.#audited(ask, trail, () => {
-      trail.detail = this.#permit(ask, resource, null);
+    return this.#audited(ask, trail, async () => {
+      trail.detail = await this.#permit(ask, { asked: ask.name, resource, secret: null, tags: NO_TAGS });
       return perform(trail);
     });
   }
@@ -83,7 +89,7 @@ export class UseCases {
    *
    * @param locate looks up what it is about; permission is decided on the ARN it answers with
    */
-  async onResource<T, F extends { readonly arn: string }>(
+  async onResource<T, F extends { readonly arn: string; readonly tags?: readonly Tag[] }>(
     ask: Ask & { locate(): F | Promise<F> },
     perform: (found: F, trail: Trail) => Promise<T> | T,
   ): Promise<T> {
@@ -91,7 +97,8 @@ export class UseCases {
     return this.#audited(ask, trail, async () => {
       const found = await ask.locate();
       trail.resource = found.arn;
-      trail.detail = this.#permit(ask, found.arn, null);
+      const { arn, tags = NO_TAGS } = found;
+      trail.detail = await this.#permit(ask, { asked: arn, resource: arn, secret: null, tags });
       return perform(found, trail);
     });
   }
@@ -116,16 +123,36 @@ export class UseCases {
     await this.#append({ ...request, resource: null, versionId: null, ...outcomeOf(error) });
   }
 
-  #permit(ask: Ask, resource: string, secret: SecretRecord | null): string {
+  /**
+   * Asks for one thing more, within a use case: about another secret than the one it is about.
+   *
+   * @throws NotPermitted
+   */
+  async require(ask: Ask & { readonly secretId: string }): Promise<void> {
+    const { store, region: home, account } = this.#parts;
+    const region = regionOf(ask.caller, this.#parts);
+    const found = await resolveSecret(store, ask.secretId, region, home);
+    const resource = found?.record.arn ?? arnOfUnknown(ask.secretId, { region, account });
+    await this.#permit(ask, { asked: ask.secretId, resource, secret: found?.record ?? null, tags: NO_TAGS });
+  }
+
+  /** The sentence about what allowed it; at once where nothing has to be fetched for that. */
+  #permit(ask: Ask, about: Pick<PermitQuestion, 'asked' | 'resource' | 'secret' | 'tags'>): string | Promise<string> {
     const { caller, action, alsoNeeds, keys = NO_KEYS } = ask;
-    const context = { secret, keys };
-    const { allowed, statement } = permit(caller, action, resource, context);
-    if (!allowed) throw notPermitted(caller, action, resource, statement);
-    for (const other of alsoNeeds ?? []) {
-      const decision = permit(caller, other, resource, context);
-      if (!decision.allowed) throw notPermitted(caller, other, resource, decision.statement);
-    }
-    return statement;
+    const question = { caller, keys, ...about };
+    const permitted = this.#permissions.permit({ ...question, action });
+    if (alsoNeeds === undefined) return permitted;
+    return this.#permitAlso(permitted, alsoNeeds, question);
+  }
+
+  async #permitAlso(
+    first: string | Promise<string>,
+    actions: readonly string[],
+    question: Omit<PermitQuestion, 'action'>,
+  ): Promise<string> {
+    const sentence = await first;
+    for (const action of actions) await this.#permissions.permit({ ...question, action });
+    return sentence;
   }
 
   async #audited<T>({ caller, action }: Ask, trail: Trail, perform: () => Promise<T> | T): Promise<T> {
@@ -163,5 +190,6 @@ export function whoAsks(caller: Caller): Pick<AuditEntry, 'principal' | 'accessK
 function outcomeOf(error: unknown): Pick<AuditEntry, 'outcome' | 'detail'> {
   if (!(error instanceof RekeyError)) return { outcome: 'failed', detail: 'bug' };
   const denied = error.code === 'unauthenticated' || error.reason === 'not-permitted';
-  return { outcome: denied ? 'denied' : 'failed', detail: `${error.reason}: ${error.message}` };
+  const decision = error instanceof NotPermitted ? ` (${error.statement})` : '';
+  return { outcome: denied ? 'denied' : 'failed', detail: `${error.reason}: ${error.message}${decision}` };
 }

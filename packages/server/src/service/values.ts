@@ -8,6 +8,8 @@ import {
   type VersionRecord,
 } from '@rekey/core';
 import { findLabelled, findVersion } from '../engine/versions.ts';
+import { adminNamedIn, mayUseAdmin } from './admin-credential.ts';
+import { translateLabel } from './aws-labels.ts';
 import { type LabelMove, moveLabel } from './label-move.ts';
 import { regionOf } from './names.ts';
 import { NextTokens } from './next-token.ts';
@@ -15,7 +17,7 @@ import type { ServiceParts } from './parts.ts';
 import { labelNotFound, labelNotOnVersion, markedForDeletion, versionNotFound } from './refusals.ts';
 import type { SecretChanges } from './secret-change.ts';
 import { SecretList, type SecretQuery } from './secret-list.ts';
-import type { UseCases } from './use-case.ts';
+import type { Ask, UseCases } from './use-case.ts';
 import { placeValue } from './value-placement.ts';
 import { type VersionPage, type VersionQuery, versionPage } from './version-list.ts';
 
@@ -79,10 +81,7 @@ export class Values {
   /** Hands out a value, and remembers who holds it from now on. */
   get(caller: Caller, choice: VersionChoice): Promise<ReadValue> {
     const { secretId, versionId, label } = choice;
-    const keys = {
-      ...(versionId === undefined ? {} : { 'secretsmanager:VersionId': versionId }),
-      ...(label === undefined ? {} : { 'secretsmanager:VersionStage': label }),
-    };
+    const keys = choiceKeys(versionId, label);
     return this.#cases.onSecret(
       { caller, action: READ, secretId, keys, alsoReplicas: true },
       async ({ record: secret }, trail) => {
@@ -98,8 +97,9 @@ export class Values {
 
   put(caller: Caller, put: PutValue): Promise<ChangedVersion> {
     const { secretId, versionId, value, labels = [CURRENT] } = put;
-    return this.#cases.onSecret({ caller, action: PUT, secretId }, ({ id }, trail) => {
+    return this.#cases.onSecret({ caller, action: PUT, secretId }, async ({ id }, trail) => {
       trail.versionId = versionId;
+      await mayUseAdmin(this.#cases, caller, adminNamedIn(value));
       return this.#changes.change(id, async (secret) => {
         const placed = await placeValue(
           this.#parts,
@@ -132,7 +132,7 @@ export class Values {
    */
   moveLabel(caller: Caller, move: LabelMove & { readonly secretId: string }): Promise<SecretRecord> {
     const action = 'secretsmanager:UpdateSecretVersionStage';
-    const keys = { 'secretsmanager:VersionStage': move.label };
+    const keys = { 'secretsmanager:VersionStage': translateLabel(move.label) };
     return this.#cases.onSecret({ caller, action, secretId: move.secretId, keys }, async ({ id, record }, trail) => {
       trail.versionId = move.to ?? move.from ?? null;
       const isNew = moveLabel(alive(record), move, this.#parts.clock.now()) !== record;
@@ -177,6 +177,13 @@ export class Values {
       throw error;
     }
   }
+}
+
+/** In the words that policies use. Who names neither version nor label asks for the current one. */
+function choiceKeys(versionId: string | undefined, label: string | undefined): NonNullable<Ask['keys']> {
+  if (versionId === undefined) return { 'secretsmanager:VersionStage': translateLabel(label ?? CURRENT) };
+  const named = { 'secretsmanager:VersionId': versionId };
+  return label === undefined ? named : { ...named, 'secretsmanager:VersionStage': translateLabel(label) };
 }
 
 function alive(secret: SecretRecord): SecretRecord {

@@ -7,7 +7,7 @@ import {
   type Tag,
   type VersionRecord,
 } from '@rekey/core';
-import { translateLabels } from './labels.ts';
+import { translateLabels } from '../../service/aws-labels.ts';
 
 /** AWS's word for the key of whoever named none. */
 const DEFAULT_KEY = 'DefaultEncryptionKey';

@@ -1,5 +1,5 @@
 import { type ErrorCode, RekeyError } from '@rekey/core';
-import { translateLabel } from './labels.ts';
+import { translateLabel } from '../../service/aws-labels.ts';
 import { WireRefusal } from './refusal.ts';
 
 /** An error as it goes over the wire. */
@@ -66,11 +66,6 @@ const BY_REASON: Readonly<Record<string, Rung>> = {
     type: 'AccessDeniedException',
     text: () =>
       'Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants access to the principal secretsmanager.amazonaws.com.',
-  },
-  'not-permitted': {
-    type: 'AccessDeniedException',
-    text: ({ principal, action, resource }) =>
-      `User: ${principal} is not authorized to perform: ${action} on resource: ${resource} because no identity-based policy allows the ${action} action`,
   },
   'label-attached-elsewhere': {
     type: 'InvalidParameterException',

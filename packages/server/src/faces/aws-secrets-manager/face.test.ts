@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { translateLabel } from './labels.ts';
+import { translateLabel } from '../../service/aws-labels.ts';
 import { openFace, refusalOf, requestOf, token } from './testing.ts';
 
 describe('the face', () => {

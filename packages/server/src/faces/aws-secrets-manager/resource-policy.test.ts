@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { ROOT } from '../../service/testing.ts';
 import { openFace, type TestFace, token } from './testing.ts';
 
 const ACCOUNT = '000000000000';
 const ANA = `arn:aws:iam::${ACCOUNT}:user/ana`;
-const ANA_ID = 'AIDAANA00000000000000';
 
-async function open(): Promise<TestFace> {
-  const face = await openFace({ principals: { [ANA]: ANA_ID } });
+async function open(): Promise<TestFace & { readonly anaId: string }> {
+  const face = await openFace();
+  const {
+    record: { id: anaId },
+  } = await face.service.access.users.create(ROOT, { name: 'ana', path: '/', tags: [] });
   await face.call('CreateSecret', { Name: 'a', ClientRequestToken: token('t'), SecretString: 'x' });
-  return face;
+  return { ...face, anaId };
 }
 
 function policy(principal: unknown, more: object = {}): string {
@@ -19,9 +22,9 @@ function policy(principal: unknown, more: object = {}): string {
 
 describe('the policy of a secret', () => {
   test('comes back to the letter, is replaced, and goes', async () => {
-    const { call } = await open();
+    const { call, anaId } = await open();
     const named = { ARN: (await call('DescribeSecret', { SecretId: 'a' })).ARN, Name: 'a' };
-    for (const text of [policy({ AWS: ANA }), `  ${policy({ AWS: [ANA_ID, ACCOUNT] })}`]) {
+    for (const text of [policy({ AWS: ANA }), `  ${policy({ AWS: [anaId, ACCOUNT] })}`]) {
       assert.deepEqual(await call('PutResourcePolicy', { SecretId: 'a', ResourcePolicy: text }), named);
       assert.deepEqual(await call('GetResourcePolicy', { SecretId: 'a' }), { ...named, ResourcePolicy: text });
     }

@@ -1,8 +1,8 @@
+import { translateLabel, translateLabels } from '../../../service/aws-labels.ts';
 import type { BatchItem, ReadValue } from '../../../service/values.ts';
 import { contentOf, named, seconds, stagesOf, versionEntry } from '../answers.ts';
 import { wireErrorOf } from '../errors.ts';
 import { invalidName, readSecretId, readToken } from '../identifiers.ts';
-import { translateLabel, translateLabels } from '../labels.ts';
 import { operation } from '../operation.ts';
 import { invalidParameter, invalidRequest } from '../refusal.ts';
 import { readContent } from './content.ts';

@@ -1,0 +1,61 @@
+import type { SecretRecord, Tag } from '@rekey/core';
+import type { ContextValue, RequestContext } from '../auth/policy/context.ts';
+import type { PolicyPrincipal } from '../auth/policy/principals.ts';
+import { FactContext } from '../auth/policy/request-facts.ts';
+import type { PermitParts, PermitQuestion } from './permit.ts';
+import { regionIn } from './replica-view.ts';
+
+/** Keys that are told by the secret itself. Source: Service Authorization Reference, "AWS Secrets Manager". */
+const OF_SECRET = new Map<string, (secret: SecretRecord) => string | null>([
+  ['secretsmanager:resource/allowrotationlambdaarn', ({ rotation }) => rotation?.functionArn ?? null],
+  ['secretsmanager:resource/type', ({ type }) => type],
+  ['secretsmanager:secretprimaryregion', ({ replication, arn }) => replication?.primaryRegion ?? regionIn(arn)],
+]);
+
+/** Condition keys of one request: what it says itself, what the secret tells, what is known of who asks. */
+export class AskContext implements RequestContext {
+  readonly #question: PermitQuestion;
+  readonly #facts: FactContext;
+
+  constructor(question: PermitQuestion, principal: PolicyPrincipal, { now, region }: PermitParts) {
+    const { caller, keys } = question;
+    this.#question = question;
+    this.#facts = new FactContext({
+      principal,
+      now: now(),
+      address: caller.address,
+      secure: caller.secure,
+      userAgent: caller.userAgent,
+      region: caller.region ?? region,
+      resource: resourceOf(question),
+      requestTags: null,
+      tagKeys: null,
+      keys,
+    });
+  }
+
+  get(key: string): ContextValue | undefined {
+    const { secret, asked, keys } = this.#question;
+    if (key === 'aws:tagkeys' || key.startsWith('aws:requesttag/')) return given(keys, key);
+    if (key === 'secretsmanager:secretid') return asked === '*' ? undefined : asked;
+    const ofSecret = OF_SECRET.get(key);
+    if (ofSecret !== undefined) return (secret && ofSecret(secret)) ?? undefined;
+    return this.#facts.get(key);
+  }
+}
+
+function resourceOf({ resource, secret, tags, caller }: PermitQuestion): FactResource | null {
+  if (resource === '*') return null;
+  return { accountId: caller.principal.accountId, tags: secret?.tags ?? tags };
+}
+
+interface FactResource {
+  readonly accountId: string;
+  readonly tags: readonly Tag[];
+}
+
+/** Condition keys are case-insensitive, the keys of tags in them too. */
+function given(keys: PermitQuestion['keys'], key: string): ContextValue | undefined {
+  for (const name in keys) if (name.length === key.length && name.toLowerCase() === key) return keys[name];
+  return undefined;
+}
