@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SecretsClient } from '@rekey/client';
 import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
