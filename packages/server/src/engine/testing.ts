@@ -18,6 +18,8 @@ import type { Store } from '../store/store.ts';
 import { openMemoryStore } from '../store/testing.ts';
 import type { BoundaryHook } from './boundary.ts';
 import { Corrections } from './corrections.ts';
+import { DriftLook } from './drift-look.ts';
+import { DEFAULT_DRIFT_INTERVAL, DriftWatch } from './drift-watch.ts';
 import { type EscrowJournal, MemoryEscrowJournal } from './escrow.ts';
 import { HeldSecrets } from './held-secrets.ts';
 import { LoginBudget } from './login-budget.ts';
@@ -26,6 +28,8 @@ import { planned } from './plan-next.ts';
 import { type RotationAlerts, RotationJournal } from './rotation-journal.ts';
 import { Rotations } from './rotations.ts';
 import { EngineSecretAccess } from './secret-access.ts';
+import { TargetLook } from './target-look.ts';
+import { Unstick } from './unstick.ts';
 import { addVersion, findLabelled } from './versions.ts';
 import { DEFAULT_WORKER_SETTINGS, Worker, type WorkerSettings } from './worker.ts';
 
@@ -145,6 +149,10 @@ export interface Engine {
   readonly audited: AuditEntry[];
   readonly rotations: Rotations;
   readonly corrections: Corrections;
+  readonly unstick: Unstick;
+  readonly drift: DriftLook;
+  readonly watch: DriftWatch;
+  readonly look: TargetLook;
   readonly worker: Worker;
   readonly access: SecretAccess;
   readonly budget: LoginBudget;
@@ -171,8 +179,29 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder: `worker ${engines}`, ...options.settings };
   const findFunction = options.functions(access, random);
   const budget = new LoginBudget({ ...parts, limit: options.loginLimit ?? DEFAULT_LOGIN_LIMIT });
-  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings });
-  return { store, clock, escrow, alerts, audited, rotations, corrections, worker, access, budget };
+  const look = new TargetLook({ clock, budget });
+  const looking = { ...parts, look, findFunction, holder: settings.holder };
+  const drift = new DriftLook(looking);
+  const watch = new DriftWatch({ ...looking, every: DEFAULT_DRIFT_INTERVAL });
+  const unstick = new Unstick({ ...looking, rotations });
+  const onProven = (secretId: string) => drift.proven(secretId);
+  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings, onProven });
+  return {
+    store,
+    clock,
+    escrow,
+    alerts,
+    audited,
+    rotations,
+    corrections,
+    unstick,
+    drift,
+    watch,
+    look,
+    worker,
+    access,
+    budget,
+  };
 }
 
 export interface SecretOptions {

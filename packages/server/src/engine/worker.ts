@@ -70,6 +70,8 @@ export interface WorkerParts extends JournalParts {
   readonly budget: LoginBudget;
   readonly settings: WorkerSettings;
   readonly jobs?: readonly PeriodicJob[];
+  /** Told of a secret whose current value a rotation has just proven at its target. */
+  readonly onProven?: (secretId: string) => Promise<void>;
 }
 
 /** Begins what is due and carries on what is begun, as far as claims and caps let it. Any number may run side by side. */
@@ -228,7 +230,10 @@ export class Worker {
   async #carryOn(held: HeldSecret, record: RotationRecord, letGo: () => boolean): Promise<void> {
     const comeBackAt = await this.#runner.run(held, record.id, letGo);
     if (comeBackAt !== null) this.#comeBackAt = Math.min(this.#comeBackAt, comeBackAt);
-    if (held.record?.promotedAt != null) await this.#parts.alerts.resolve(overdueCondition(record.secretId));
+    const after = held.record;
+    if (after?.promotedAt != null) await this.#parts.alerts.resolve(overdueCondition(record.secretId));
+    const repaired = after?.cause === 'drift' && after.state === 'done';
+    if (after?.promotedAt != null || repaired) await this.#parts.onProven?.(record.secretId);
   }
 
   async #underClaim(secretId: string, work: (held: HeldSecret) => Promise<void>): Promise<void> {

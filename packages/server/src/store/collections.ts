@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type {
   AccessKeyRecord,
   AccessUseRecord,
@@ -28,6 +29,8 @@ export interface Collections {
   outbox: OutboxRecord;
   /** By opaque target name: what has been proven about a target. */
   target: TargetRecord;
+  /** Whether the target still accepts the current value; by secret id. */
+  drift: DriftRecord;
   /** Logins that count towards a target's lock-out limit; by opaque account. */
   login: LoginRecord;
   /** Alert conditions that stand, so that each is told once and its end is told too; by opaque key. */
@@ -91,6 +94,20 @@ export interface TargetRecord {
   readonly checksPasswordsAt: number | null;
 }
 
+/** What the last look at a target said of the current value. */
+export interface DriftRecord {
+  readonly secretId: string;
+  readonly state: 'in-sync' | 'drifted' | 'unknown';
+  /** The version that was current then; of another one nothing is known yet. */
+  readonly versionId: string;
+  /** When it was last tried, whatever came of it. */
+  readonly lookedAt: number;
+  /** When the state began. */
+  readonly since: number;
+  /** One sentence; never a value. */
+  readonly reason: string;
+}
+
 /** Logins of one account that were refused, or of which nobody knows. */
 export interface LoginRecord {
   /** When each was counted, oldest first. */
@@ -125,6 +142,7 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   secret: (secret) => ({
     created: sortable(secret.createdAt),
     ...(secret.deletedAt === null ? rotationIndex(secret.rotation) : {}),
+    ...(secret.deletedAt === null && secret.rotation?.functionArn != null ? { phase: phaseOf(secret.id) } : {}),
     ...(secret.purgeAt === null ? {} : { purge: sortable(secret.purgeAt) }),
   }),
   name: () => ({}),
@@ -137,6 +155,7 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   holder: (holder) => ({ secret: `${holder.secretId}/${sortable(holder.lastSeenAt)}` }),
   outbox: (message) => ({ next: sortable(message.nextAttemptAt) }),
   target: () => ({}),
+  drift: ({ state, since }): Readonly<Record<string, string>> => (state === 'drifted' ? { drifted: sortable(since) } : {}),
   login: () => ({}),
   alert: (alert) => ({ since: sortable(alert.since) }),
   setting: () => ({}),
@@ -150,6 +169,14 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   'access-name': () => ({}),
   'access-link': () => ({}),
 };
+
+/**
+ * Where in a period a secret has its turn: a place that never changes and is spread evenly over all secrets, so that a
+ * few can be looked at every minute without a scan. Twelve hexadecimal digits, of a circle that begins at zero.
+ */
+export function phaseOf(secretId: string): string {
+  return createHash('sha256').update(`phase ${secretId}`).digest('hex').slice(0, 12);
+}
 
 /** While a rotation is at work nothing is planned, yet its deadline stands: that is how being overdue is noticed. */
 function rotationIndex(rotation: SecretRotation | null): Readonly<Record<string, string>> {
