@@ -7,6 +7,7 @@ import { addHolders } from './holders.ts';
 import { addImport } from './import-aws.ts';
 import { addInit } from './init.ts';
 import { EXIT, reportFailure } from './output.ts';
+import { addPolicy } from './policy.ts';
 import { addQuarantine } from './quarantine.ts';
 import { addRestore } from './restore.ts';
 import { addRotate } from './rotate.ts';
@@ -44,6 +45,7 @@ export function createProgram(version: string): Command {
     addRotate,
     addStatus,
     addHolders,
+    addPolicy,
     addBackup,
     addRestore,
     addQuarantine,

@@ -18,7 +18,7 @@ export class AskContext implements RequestContext {
   readonly #facts: FactContext;
 
   constructor(question: PermitQuestion, principal: PolicyPrincipal, { now, region }: PermitParts) {
-    const { caller, keys } = question;
+    const { caller } = question;
     this.#question = question;
     this.#facts = new FactContext({
       principal,
@@ -30,13 +30,14 @@ export class AskContext implements RequestContext {
       resource: resourceOf(question),
       requestTags: null,
       tagKeys: null,
-      keys,
+      keys: {},
     });
   }
 
   get(key: string): ContextValue | undefined {
     const { secret, asked, keys } = this.#question;
-    if (key === 'aws:tagkeys' || key.startsWith('aws:requesttag/')) return given(keys, key);
+    const said = given(keys, key);
+    if (said !== undefined) return said;
     if (key === 'secretsmanager:secretid') return asked === '*' ? undefined : asked;
     const ofSecret = OF_SECRET.get(key);
     if (ofSecret !== undefined) return (secret && ofSecret(secret)) ?? undefined;

@@ -1,6 +1,7 @@
 import type { PeriodicJob } from '../engine/worker.ts';
 import { type Access, createAccess } from './access/access.ts';
 import type { ServiceParts } from './parts.ts';
+import { Permissions } from './permit.ts';
 import { purgeJob } from './purge.ts';
 import { RandomPasswords } from './random-password.ts';
 import { Replicas } from './replicas.ts';
@@ -8,6 +9,7 @@ import { ResourcePolicies } from './resource-policies.ts';
 import { RotationCases } from './rotation.ts';
 import { SecretChanges } from './secret-change.ts';
 import { Secrets } from './secrets.ts';
+import { SimulationCases } from './simulation.ts';
 import { StatusCase } from './status.ts';
 import { Sts } from './sts/sts.ts';
 import { UpkeepCases } from './upkeep.ts';
@@ -24,6 +26,7 @@ export interface Service {
   readonly rotation: RotationCases;
   readonly replicas: Replicas;
   readonly policies: ResourcePolicies;
+  readonly simulation: SimulationCases;
   readonly passwords: RandomPasswords;
   readonly status: StatusCase;
   readonly upkeep: UpkeepCases;
@@ -36,7 +39,10 @@ export interface Service {
 }
 
 export function createService(parts: ServiceParts): Service {
-  const cases = new UseCases(parts);
+  const { clock, region } = parts;
+  const { directory } = parts.access;
+  const permissions = new Permissions({ directory, now: () => clock.now(), region });
+  const cases = new UseCases(parts, permissions);
   const changes = new SecretChanges(parts.store);
   const access = createAccess(parts, cases, parts.access);
   return {
@@ -45,11 +51,12 @@ export function createService(parts: ServiceParts): Service {
     rotation: new RotationCases(parts, cases, changes),
     replicas: new Replicas(parts, cases, changes),
     policies: new ResourcePolicies(parts, cases, changes),
+    simulation: new SimulationCases(parts, cases, permissions),
     passwords: new RandomPasswords(parts.random, cases),
     status: new StatusCase(parts, cases),
     upkeep: new UpkeepCases(parts.upkeep, cases),
     access,
-    sts: new Sts({ ...parts, ...parts.sts, directory: parts.access.directory }, cases, access.inline),
+    sts: new Sts({ ...parts, ...parts.sts, directory }, cases, access.inline),
     cases,
     jobs: [purgeJob({ ...parts, changes })],
   };

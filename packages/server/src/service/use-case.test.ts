@@ -41,6 +41,8 @@ const USE_CASES: Readonly<Record<string, (service: Service, caller: Caller) => P
   'secretsmanager:UpdateSecretVersionStage': ({ values }, caller) =>
     values.moveLabel(caller, { secretId: 'a', label: 'mine', to: VERSION }),
   'secretsmanager:ValidateResourcePolicy': ({ policies }, caller) => policies.validate(caller, 'a', '{}'),
+  'iam:SimulatePrincipalPolicy': ({ simulation }, caller) =>
+    simulation.ofSecret(caller, { principal: ROOT.principal.arn, action: 'sts:X', secretId: 'a', keys: {} }),
   'rekey:AdoptSecret': ({ rotation }, caller) => rotation.adopt(caller, 'a'),
   'rekey:Backup': ({ upkeep }, caller) => upkeep.backup(caller),
   'rekey:ConfigureRotation': ({ rotation }, caller) => rotation.configure(caller, 'a', {}),
@@ -64,8 +66,8 @@ describe('every use case', () => {
   test('is in this table', async () => {
     const { service } = await open();
     // All of them go through `cases`, which holds none itself; those about users, roles and the like are tested beside them.
-    const { secrets, values, rotation, replicas, policies, passwords, status, upkeep } = service;
-    const classes = [secrets, values, rotation, replicas, policies, passwords, status, upkeep];
+    const { secrets, values, rotation, replicas, policies, simulation, passwords, status, upkeep } = service;
+    const classes = [secrets, values, rotation, replicas, policies, simulation, passwords, status, upkeep];
     const methods = classes.flatMap((part) =>
       Object.getOwnPropertyNames(Object.getPrototypeOf(part)).filter((name) => name !== 'constructor'),
     );

@@ -2,7 +2,7 @@ import { type Caller, RekeyError, type Tag } from '@rekey/core';
 import type { AuditEntry } from '../audit/entry.ts';
 import { arnOfUnknown, type FoundSecret, regionOf, resolveSecret } from './names.ts';
 import type { ServiceParts } from './parts.ts';
-import { NotPermitted, Permissions, type PermitQuestion } from './permit.ts';
+import { NotPermitted, type Permissions, type PermitQuestion } from './permit.ts';
 import { onlyInPrimary, secretNotFound } from './refusals.ts';
 
 const NO_KEYS: PermitQuestion['keys'] = {};
@@ -36,10 +36,9 @@ export class UseCases {
   readonly #parts: ServiceParts;
   readonly #permissions: Permissions;
 
-  constructor(parts: ServiceParts) {
+  constructor(parts: ServiceParts, permissions: Permissions) {
     this.#parts = parts;
-    const { clock, region, access } = parts;
-    this.#permissions = new Permissions({ directory: access.directory, now: () => clock.now(), region });
+    this.#permissions = permissions;
   }
 
   /** A request about one existing secret. */

@@ -1,8 +1,9 @@
 import type { Caller } from '@rekey/core';
 import type { RotationWish } from '../../service/rotation.ts';
 import type { Service } from '../../service/service.ts';
+import type { SimulationWish } from '../../service/simulation.ts';
 import type { Route } from './routes.ts';
-import { readQuarantineEnd, readRotationWish } from './wishes.ts';
+import { readQuarantineEnd, readRotationWish, readSimulationWish } from './wishes.ts';
 
 /** A native request after authentication and parsing. */
 export interface NativeRequest<Wish = unknown> {
@@ -39,6 +40,7 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'POST', pattern: '/rekey/secrets/:name/adopt', handler: withBody(readRotationWish, adopt) },
   { method: 'GET', pattern: '/rekey/quarantine', handler: withoutBody(showQuarantine) },
   { method: 'POST', pattern: '/rekey/quarantine/end', handler: withBody(readQuarantineEnd, endQuarantine) },
+  { method: 'POST', pattern: '/rekey/policy/simulate', handler: withBody(readSimulationWish, simulatePolicy) },
   { method: 'POST', pattern: '/rekey/backup', handler: withoutBody(backup) },
 ];
 
@@ -95,6 +97,10 @@ async function showQuarantine({ caller }: NativeRequest, { service }: NativeDeps
 async function endQuarantine({ caller, wish }: NativeRequest<{ despiteFindings: boolean }>, { service }: NativeDeps) {
   await service.upkeep.endQuarantine(caller, wish);
   return service.upkeep.quarantine(caller);
+}
+
+async function simulatePolicy({ caller, wish }: NativeRequest<SimulationWish>, { service }: NativeDeps) {
+  return service.simulation.ofSecret(caller, wish);
 }
 
 async function backup({ caller }: NativeRequest, { service }: NativeDeps) {

@@ -24,3 +24,12 @@ export const rotationBody = z.strictObject({
 export type RotationBody = z.infer<typeof rotationBody>;
 
 export const quarantineBody = z.strictObject({ despiteFindings: z.boolean().optional() });
+
+export const simulationBody = z.strictObject({
+  principal: z.string().min(1).max(2048),
+  action: z.string().min(1).max(256),
+  secret: z.string().min(1).max(2048).optional(),
+  keys: z
+    .record(z.string().max(256), z.union([z.string().max(2048), z.array(z.string().max(2048)).max(100)]))
+    .optional(),
+});

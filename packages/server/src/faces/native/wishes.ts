@@ -1,6 +1,7 @@
 import { parseDuration, RekeyError, type RotationRule, type RotationSettings, ruleFrom } from '@rekey/core';
 import type { ZodType } from 'zod';
 import type { RotationWish } from '../../service/rotation.ts';
+import type { SimulationWish } from '../../service/simulation.ts';
 import type { RotationBody } from './wish-forms.ts';
 
 const DAY = 86_400_000;
@@ -25,6 +26,13 @@ export async function readRotationWish(body: unknown): Promise<RotationWish> {
 export async function readQuarantineEnd(body: unknown): Promise<{ readonly despiteFindings: boolean }> {
   const { quarantineBody } = await import('./wish-forms.ts');
   return { despiteFindings: check(quarantineBody, body).despiteFindings ?? false };
+}
+
+/** Reads the body of `POST /rekey/policy/simulate`; without a secret it is about none. */
+export async function readSimulationWish(body: unknown): Promise<SimulationWish> {
+  const { simulationBody } = await import('./wish-forms.ts');
+  const { principal, action, secret, keys } = check(simulationBody, body);
+  return { principal, action, secretId: secret ?? '*', keys: keys ?? {} };
 }
 
 /** `postgres` is short for the built-in rotation function `rekey-postgres`; ARNs and full names stay. */
