@@ -1,0 +1,88 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { openFace, readPolicyOf } from './testing.ts';
+
+const GET = 'secretsmanager:GetSecretValue';
+const SECRET = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:app-AbCdEf';
+
+async function openWithAlice() {
+  const opened = await openFace();
+  await opened.call('CreateUser', { UserName: 'alice', Tags: [{ Key: 'team', Value: 'blue' }] });
+  const { Policy } = await opened.call('CreatePolicy', { PolicyName: 'read', PolicyDocument: readPolicyOf('app') });
+  await opened.call('CreateGroup', { GroupName: 'team' });
+  await opened.call('AddUserToGroup', { GroupName: 'team', UserName: 'alice' });
+  await opened.call('AttachGroupPolicy', { GroupName: 'team', PolicyArn: Policy.Arn });
+  return { ...opened, source: { PolicySourceArn: 'arn:aws:iam::000000000000:user/alice' } };
+}
+
+describe('simulations', () => {
+  test('tell for each action and resource what would be decided, and by which policy', async () => {
+    const { call, source } = await openWithAlice();
+    const asked = { ActionNames: [GET, 'secretsmanager:PutSecretValue'], ResourceArns: [SECRET, `${SECRET}x`] };
+    const { EvaluationResults } = await call('SimulatePrincipalPolicy', { ...source, ...asked });
+    assert.deepEqual(
+      EvaluationResults.map((result: Record<string, string>) => [
+        result.EvalActionName,
+        result.EvalResourceName,
+        result.EvalDecision,
+      ]),
+      [
+        [GET, SECRET, 'allowed'],
+        [GET, `${SECRET}x`, 'implicitDeny'],
+        ['secretsmanager:PutSecretValue', SECRET, 'implicitDeny'],
+        ['secretsmanager:PutSecretValue', `${SECRET}x`, 'implicitDeny'],
+      ],
+    );
+    assert.deepEqual(EvaluationResults[0].MatchedStatements, [
+      { SourcePolicyId: 'group team: read', SourcePolicyType: 'user-managed' },
+    ]);
+  });
+
+  test('take further policies, a boundary and condition keys into account', async () => {
+    const { call, source } = await openWithAlice();
+    const asked = { ...source, ActionNames: [GET], ResourceArns: [SECRET] };
+    const decide = async (more: object) => {
+      const { EvaluationResults } = await call('SimulatePrincipalPolicy', { ...asked, ...more });
+      return EvaluationResults[0].EvalDecision;
+    };
+    const deny = (Condition: object) =>
+      JSON.stringify({ Version: '2012-10-17', Statement: [{ Effect: 'Deny', Action: '*', Resource: '*', Condition }] });
+    const fromOutside = deny({ NotIpAddress: { 'aws:SourceIp': '192.0.2.0/24' } });
+    const ofBlue = deny({ StringEquals: { 'aws:PrincipalTag/team': 'blue' } });
+    const from = (address: string) => [
+      { ContextKeyName: 'aws:SourceIp', ContextKeyValues: [address], ContextKeyType: 'ip' },
+    ];
+    assert.equal(await decide({ PermissionsBoundaryPolicyInputList: [readPolicyOf('other')] }), 'implicitDeny');
+    assert.equal(await decide({ PolicyInputList: [fromOutside], ContextEntries: from('192.0.2.9') }), 'allowed');
+    assert.equal(
+      await decide({ PolicyInputList: [fromOutside], ContextEntries: from('198.51.100.9') }),
+      'explicitDeny',
+    );
+    assert.equal(await decide({ PolicyInputList: [ofBlue] }), 'explicitDeny');
+  });
+
+  test('work on policies alone', async () => {
+    const { call } = await openFace();
+    const { EvaluationResults } = await call('SimulateCustomPolicy', {
+      PolicyInputList: [readPolicyOf('app')],
+      ActionNames: [GET],
+      ResourceArns: [SECRET],
+    });
+    assert.deepEqual(
+      [EvaluationResults[0].EvalDecision, EvaluationResults[0].MatchedStatements[0].SourcePolicyId],
+      ['allowed', 'PolicyInputList.1'],
+    );
+  });
+
+  test('refuse who does not exist and what is no action', async () => {
+    const { refusal, source } = await openWithAlice();
+    const nobody = { PolicySourceArn: 'arn:aws:iam::000000000000:user/nobody', ActionNames: [GET] };
+    assert.equal((await refusal('SimulatePrincipalPolicy', nobody)).code, 'NoSuchEntity');
+    assert.equal(
+      (await refusal('SimulatePrincipalPolicy', { ...source, ActionNames: ['nothing'] })).code,
+      'InvalidInput',
+    );
+    const broken = { ...source, ActionNames: [GET], PolicyInputList: ['{'] };
+    assert.equal((await refusal('SimulatePrincipalPolicy', broken)).code, 'MalformedPolicyDocument');
+  });
+});
