@@ -1,9 +1,10 @@
-import { constants, existsSync } from 'node:fs';
-import { chmod, copyFile, open, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { RekeyError, systemRandom } from '@rekey/core';
 import type { Checkpoint } from './audit/checkpoint.ts';
 import { readConfig, type ServerConfig } from './config.ts';
+import { mergeEscrowJournals } from './escrow-merge.ts';
 import { ensureRoot, type RootCredentials } from './root-credentials.ts';
 import { copyKeyFile, LocalKeySeal } from './seal/local-key.ts';
 import type { Seal } from './seal/seal.ts';
@@ -150,7 +151,7 @@ export interface RestoreOptions {
   readonly dataFolder: string;
   /** Null: the key file lies in the new folder already. */
   readonly keyFile: string | null;
-  /** Copies of the escrow journal; empty: the one beside the key file, if there is one. */
+  /** The escrow journals of all servers of the store, or copies; empty: the one beside the key file, if there is one. */
   readonly escrowFiles: readonly string[];
 }
 
@@ -161,38 +162,38 @@ export async function restoreDataFolder(
   const { file, dataFolder } = options;
   const files = dataFiles(dataFolder);
   const keyFile = options.keyFile ?? files.keyFile;
+  const journals = findEscrow(options, keyFile);
   await restoreBackup({ backup: file, dataDir: dataFolder, seal: new LocalKeySeal(keyFile), now: Date.now });
   if (resolve(keyFile) !== files.keyFile) copyKeyFile(keyFile, files.keyFile);
-  await forgetAuditHead(dataFolder);
-  const escrow = findEscrow(options, keyFile);
-  if (escrow === null) return { dataFolder, escrowFile: null };
-  await rm(files.escrowFile, { force: true });
-  await copyFile(escrow, files.escrowFile, constants.COPYFILE_EXCL);
-  await chmod(files.escrowFile, 0o600);
-  return { dataFolder, escrowFile: escrow };
+  await finishRestore(dataFolder, journals);
+  return { dataFolder, escrowFile: journals === null ? null : journals.join(' and ') };
 }
 
 /** The head in the backup is of a chain that stays with the old folder; the new folder begins its own. */
-async function forgetAuditHead(dataFolder: string): Promise<void> {
-  const { keyFile } = dataFiles(dataFolder);
-  const store = await openSqliteStore({ dataDir: dataFolder, seal: new LocalKeySeal(keyFile), create: false });
+async function finishRestore(dataFolder: string, journals: readonly [string, ...string[]] | null): Promise<void> {
+  const { keyFile, escrowFile: into } = dataFiles(dataFolder);
+  const seal = new LocalKeySeal(keyFile);
+  const store = await openSqliteStore({ dataDir: dataFolder, seal, create: false });
   try {
     await store.commit([{ collection: 'setting', id: AUDIT_HEAD, record: null }]);
+    if (journals !== null) await mergeEscrowJournals({ into, journals, store, seal });
   } finally {
     await store.close();
   }
 }
 
-function findEscrow({ escrowFiles }: RestoreOptions, keyFile: string): string | null {
-  const [named] = escrowFiles;
-  if (named !== undefined && !existsSync(named))
+function findEscrow({ escrowFiles }: RestoreOptions, keyFile: string): readonly [string, ...string[]] | null {
+  const missing = escrowFiles.find((file) => !existsSync(file));
+  if (missing !== undefined)
     throw new RekeyError(
       'invalid-input',
-      `there is no escrow journal at ${named}; name the right file, or leave --escrow out.`,
+      `there is no escrow journal at ${missing}; name the right file, or leave --escrow out.`,
       { reason: 'wrong-use' },
     );
+  const [first, ...others] = escrowFiles;
+  if (first !== undefined) return [first, ...others];
   const beside = join(dirname(resolve(keyFile)), ESCROW_NAME);
-  return named ?? (existsSync(beside) ? beside : null);
+  return existsSync(beside) ? [beside] : null;
 }
 
 export { makeDataFolder };
