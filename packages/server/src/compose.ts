@@ -8,6 +8,9 @@ import { Authentication, nobody } from './authentication.ts';
 import type { ServerConfig } from './config.ts';
 import { Alerts } from './engine/alerts.ts';
 import type { BoundaryHook } from './engine/boundary.ts';
+import { Corrections } from './engine/corrections.ts';
+import { DriftLook } from './engine/drift-look.ts';
+import { DriftWatch } from './engine/drift-watch.ts';
 import { HeldSecrets } from './engine/held-secrets.ts';
 import { Holders } from './engine/holders.ts';
 import { LoginBudget } from './engine/login-budget.ts';
@@ -16,6 +19,8 @@ import { Quarantine } from './engine/quarantine.ts';
 import { RotationJournal } from './engine/rotation-journal.ts';
 import { Rotations } from './engine/rotations.ts';
 import { EngineSecretAccess } from './engine/secret-access.ts';
+import { TargetLook } from './engine/target-look.ts';
+import { Unstick } from './engine/unstick.ts';
 import { DEFAULT_WORKER_SETTINGS, Worker } from './engine/worker.ts';
 import { openFaces } from './faces/index.ts';
 import { listen } from './listen.ts';
@@ -98,6 +103,12 @@ async function start(
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
   const findFunction = rotationFunctions(makeFunction, access, config);
   const rotations = new Rotations({ ...parts, journal, escrow, random, onBegun: () => worker.wake() });
+  const corrections = new Corrections({ ...parts, random, rotations, onBegun: () => worker.wake() });
+  const look = new TargetLook({ clock, budget });
+  const looking = { ...parts, look, findFunction, holder };
+  const unstick = new Unstick({ ...looking, rotations });
+  const drift = new DriftLook(looking);
+  const driftWatch = new DriftWatch({ ...looking, every: config.driftInterval });
   const quarantine = new Quarantine({ ...parts, escrow, findFunction, holder });
   const directory = new AccessDirectory(store, account);
   const uses = new AccessUses({ store, clock, log, region });
@@ -111,6 +122,9 @@ async function start(
     escrow,
     holders,
     rotations,
+    corrections,
+    unstick,
+    look,
     findFunction,
     findFunctionUnder: (settings) => rotationFunctions(makeFunction, accessUnder(access, settings), config),
     upkeep: upkeepOf(store, quarantine),
@@ -124,7 +138,8 @@ async function start(
   const jobs = [...service.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder, caps };
-  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings, jobs });
+  const onProven = (secretId: string) => drift.proven(secretId);
+  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings, jobs, onProven });
 
   let ready = false;
   const authentication = new Authentication({
@@ -152,6 +167,8 @@ async function start(
   closers.push(() => outbox.stop());
   quarantine.start();
   closers.push(() => quarantine.stop());
+  driftWatch.start();
+  closers.push(() => driftWatch.stop());
   worker.start();
   closers.push(() => worker.stop());
   if (config.dataFolder !== null) {

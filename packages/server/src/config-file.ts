@@ -50,6 +50,7 @@ const fileSchema = z.strictObject({
       concurrency: z.int().min(1).max(256).optional(),
       concurrencyPerTarget: z.int().min(1).max(64).optional(),
       loginBudget: loginBudgetSchema.optional(),
+      driftInterval: z.union([z.literal('off'), duration({ min: 60_000, max: 30 * 86_400_000 })]).optional(),
     })
     .optional(),
 });

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { FileConfig } from './config-file.ts';
+import { DEFAULT_DRIFT_INTERVAL } from './engine/drift-state.ts';
 import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from './engine/login-count.ts';
 import { PostgresAddress } from './store/postgres/address.ts';
 import { wrongUse } from './wrong-use.ts';
@@ -49,6 +50,8 @@ export interface ServerConfig {
   readonly rotationConcurrencyPerTarget: number;
   /** Logins of one credential that may be refused or go unanswered, below the lock-out limit of the targets. */
   readonly loginLimit: LoginLimit;
+  /** Milliseconds within which each current value is tried at its target; null: none is. */
+  readonly driftInterval: number | null;
 }
 
 export const DEFAULT_LISTEN = '127.0.0.1:7420';
@@ -111,6 +114,7 @@ export async function readConfig(
     issuers: file.issuers ?? [],
     rotationConcurrency: file.rotation?.concurrency ?? 8,
     rotationConcurrencyPerTarget: file.rotation?.concurrencyPerTarget ?? 4,
+    driftInterval: file.rotation?.driftInterval === 'off' ? null : (file.rotation?.driftInterval ?? DEFAULT_DRIFT_INTERVAL),
     loginLimit: { ...DEFAULT_LOGIN_LIMIT, ...file.rotation?.loginBudget },
   };
 }

@@ -17,7 +17,7 @@ export function addAdopt(program: Command): void {
     .action(adopt);
 }
 
-interface AdoptAnswer {
+export interface AdoptAnswer {
   readonly probe: { readonly outcome: string; readonly reason: string };
   readonly plan: {
     readonly strategy: string;

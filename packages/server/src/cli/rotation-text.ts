@@ -1,4 +1,5 @@
 import { formatDuration, type RotationRecord, type SecretRotation, type StepRecord } from '@rekey/core';
+import type { DriftRecord } from '../store/collections.ts';
 import { printable, relativeTime, table } from './output.ts';
 
 /** Answer of `GET /rekey/secrets/<name>/rotation`, as far as the texts need it. */
@@ -8,6 +9,7 @@ export interface RotationAnswer {
   readonly active?: RotationRecord | null;
   readonly queued?: RotationRecord | null;
   readonly recent?: readonly RotationRecord[];
+  readonly drift?: DriftRecord | null;
   readonly due?: {
     readonly due: boolean;
     readonly reasons: readonly { readonly reason: string; readonly sentence: string }[];
@@ -27,6 +29,7 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
     ...(rotation.settings.via === null ? [] : [`  via        ${printable(rotation.settings.via)}`]),
     `  rotated    ${relativeTime(rotation.lastRotatedAt, now)}`,
     `  next       ${rotation.plannedAt === null ? 'not planned' : relativeTime(rotation.plannedAt, now)}`,
+    `  at target  ${describeDrift(answer.drift ?? null, now)}`,
     ...(answer.due?.reasons ?? []).map(
       (entry) => `  ${answer.due?.due ? 'due      ' : 'not due  '}  ${printable(entry.sentence)}`,
     ),
@@ -34,6 +37,13 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
     ...(answer.queued ? [`  queued     ${describeRecord(answer.queued, now)}`] : []),
     ...describeRecent(answer.recent ?? [], now),
   ].join('\n');
+}
+
+/** Whether the target still accepts what is current, and since when that is known. */
+export function describeDrift(drift: DriftRecord | null, now: number): string {
+  if (drift === null) return 'not looked at yet';
+  const since = drift.state === 'in-sync' ? '' : ` since ${relativeTime(drift.since, now)}: ${printable(drift.reason)}`;
+  return `${drift.state}${since} (looked ${relativeTime(drift.lookedAt, now)})`;
 }
 
 /** One line: number, state, what it waits for. */

@@ -15,6 +15,7 @@ interface StatusAnswer {
   readonly blocked: readonly RotationRecord[];
   readonly due: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
   readonly next: readonly { readonly name: string; readonly plannedAt: number }[];
+  readonly drifted: readonly { readonly name: string; readonly since: number; readonly reason: string }[];
   readonly alerts: readonly { readonly text: string; readonly since: number }[];
 }
 
@@ -49,6 +50,12 @@ export function describeStatus(answer: StatusAnswer, now: number): string {
     ...section(
       'Alerts that stand',
       answer.alerts.map((alert) => `  since ${relativeTime(alert.since, now)}: ${printable(alert.text)}`),
+    ),
+    ...section(
+      'Drifted (the target refuses what is current; `rekey repair NAME`)',
+      answer.drifted.map(
+        (row) => `  ${printable(row.name)}  since ${relativeTime(row.since, now)}: ${printable(row.reason)}`,
+      ),
     ),
     ...section('Waiting', answer.waiting.map(record)),
     ...section('Running', answer.running.map(record)),

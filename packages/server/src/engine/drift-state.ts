@@ -1,6 +1,9 @@
 import type { ProbeResult } from '@rekey/core';
 import type { DriftRecord } from '../store/collections.ts';
 
+/** A day: what somebody changed is known the next, for one login a day and secret. Milliseconds. */
+export const DEFAULT_DRIFT_INTERVAL = 86_400_000;
+
 /** Name of the condition under which a drifted credential stands as an alert. */
 export function driftCondition(secretId: string): string {
   return `${DRIFT_CONDITIONS}${secretId}`;

@@ -12,9 +12,6 @@ export interface DriftWatchParts extends DriftLookParts {
   readonly every: number | null;
 }
 
-/** A day: what a DBA changed is known the next, for one login a day and secret. Milliseconds. */
-export const DEFAULT_DRIFT_INTERVAL = 86_400_000;
-
 /** Id of the claim of the server that looks, and of the setting that says how far it came. */
 const WATCH = 'drift';
 /** Secrets looked at side by side: quick enough for ten thousand a day, no flood for one target. */

@@ -49,6 +49,35 @@ export class TargetLook {
     return result;
   }
 
+  /** Why the admin credential of a secret may not be used now; null when it may. */
+  async adminHeldBack(
+    rotationFunction: RotationFunction,
+    secret: SecretRecord,
+    versionId: string,
+  ): Promise<string | null> {
+    const { admin } = await accountsOf(rotationFunction, secret, versionId);
+    const until = admin === null ? null : await this.#parts.budget.spentUntil(admin);
+    return until === null ? null : this.#parts.budget.sentence(until);
+  }
+
+  /** Waits for what uses the admin credential, and counts it where that was refused. */
+  async notingAdmin<T>(
+    rotationFunction: RotationFunction,
+    secret: SecretRecord,
+    versionId: string,
+    asked: Promise<T>,
+  ): Promise<T> {
+    try {
+      return await asked;
+    } catch (error) {
+      if (error instanceof RotatorError && error.class === 'refused-login') {
+        const { admin } = await accountsOf(rotationFunction, secret, versionId);
+        if (admin !== null) await this.#parts.budget.note(admin, 'refused');
+      }
+      throw error;
+    }
+  }
+
   async #login(
     { probe }: RotationFunction,
     { name, arn }: SecretRecord,

@@ -1,4 +1,12 @@
-import { CURRENT, type ProbeResult, type RotationFunction, type RotationPlan, type SecretRecord } from '@rekey/core';
+import {
+  CURRENT,
+  type ProbeResult,
+  RekeyError,
+  type RotationFunction,
+  type RotationPlan,
+  type SecretRecord,
+} from '@rekey/core';
+import type { TargetLook } from '../engine/target-look.ts';
 import { findLabelled } from '../engine/versions.ts';
 import { labelNotFound } from './refusals.ts';
 import type { Trail } from './use-case.ts';
@@ -13,18 +21,25 @@ export interface Adoption {
 /** How long a person waits for a target that does not answer. Milliseconds. */
 const PATIENCE = 30_000;
 
-/** Logs in with the current value, and asks what a rotation would do. */
-export async function lookAtTarget(secret: SecretRecord, invoked: RotationFunction, trail: Trail): Promise<Adoption> {
+/**
+ * Logs in with the current value, within the budget of logins, and asks what a rotation would do. Of a function that
+ * has no login to try, only the plan is asked.
+ */
+export async function lookAtTarget(
+  secret: SecretRecord,
+  invoked: RotationFunction,
+  look: TargetLook,
+  trail: Trail,
+): Promise<Adoption> {
   const current = findLabelled(secret, CURRENT);
   if (current === null) throw labelNotFound(CURRENT);
   trail.versionId = current.id;
-  const signal = AbortSignal.timeout(PATIENCE);
-  const probe = (await invoked.probe?.(secret.arn, current.id, { signal })) ?? unable(invoked);
-  if (probe.outcome !== 'accepted' || invoked.plan === undefined) return { probe, plan: null };
+  const probe = await look.look(invoked, secret, current.id);
+  const mayPlan = probe.outcome === 'accepted' || invoked.probe === undefined;
+  if (!mayPlan || invoked.plan === undefined) return { probe, plan: null };
+  const until = await look.adminHeldBack(invoked, secret, current.id);
+  if (until !== null) throw new RekeyError('unavailable', until, { reason: 'login-budget-spent' });
   const fence = (secret.rotation?.number ?? 0) + 1;
-  return { probe, plan: await invoked.plan(secret.arn, { fence, signal }) };
-}
-
-function unable({ name, lacks }: RotationFunction): ProbeResult {
-  return { outcome: 'unclear', reason: lacks.probe ?? `${name} cannot look at its target.` };
+  const asked = invoked.plan(secret.arn, { fence, signal: AbortSignal.timeout(PATIENCE) });
+  return { probe, plan: await look.notingAdmin(invoked, secret, current.id, asked) };
 }

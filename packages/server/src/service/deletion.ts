@@ -49,7 +49,8 @@ export async function removal(store: Store, secret: SecretRecord): Promise<Secre
   refuseReplicated(secret);
   const known = secret.lookupName ?? secret.name;
   const name: StoreWrite = { collection: 'name', id: store.opaque('name', known), record: null };
-  return { secret: null, writes: [name, ...(await contentRemovals(store, secret))], answer: true };
+  const drift: StoreWrite = { collection: 'drift', id: secret.id, record: null };
+  return { secret: null, writes: [name, drift, ...(await contentRemovals(store, secret))], answer: true };
 }
 
 /** Takes away what a secret holds, and who held it. */

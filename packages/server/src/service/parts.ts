@@ -1,7 +1,10 @@
 import type { Caller, Clock, FindRotationFunction, RandomSource, RotationSettings } from '@rekey/core';
 import type { AuditLog } from '../audit/entry.ts';
+import type { Corrections } from '../engine/corrections.ts';
 import type { EscrowJournal } from '../engine/escrow.ts';
 import type { Rotations } from '../engine/rotations.ts';
+import type { TargetLook } from '../engine/target-look.ts';
+import type { Unstick } from '../engine/unstick.ts';
 import type { HolderRecord } from '../store/collections.ts';
 import type { Store } from '../store/store.ts';
 import type { AccessOptions } from './access/access.ts';
@@ -15,6 +18,9 @@ export interface ServiceParts {
   readonly escrow: EscrowJournal;
   readonly holders: HolderSightings;
   readonly rotations: Rotations;
+  readonly corrections: Corrections;
+  readonly unstick: Unstick;
+  readonly look: TargetLook;
   readonly findFunction: FindRotationFunction;
   /** The same functions as they would be under other settings: for plans of what is not configured yet. */
   readonly findFunctionUnder: (settings: RotationSettings) => FindRotationFunction;

@@ -1,5 +1,6 @@
 import {
   type Caller,
+  CURRENT,
   DEFAULT_RULE,
   type RotationRecord,
   type RotationRule,
@@ -8,12 +9,16 @@ import {
   type SecretRotation,
 } from '@rekey/core';
 import type { DueReason } from '../engine/due.ts';
+import { driftOf } from '../engine/drift-state.ts';
 import { checkSchedule, planned } from '../engine/plan-next.ts';
-import type { HolderRecord } from '../store/collections.ts';
+import { isQuarantined } from '../engine/rotations.ts';
+import { findLabelled } from '../engine/versions.ts';
+import type { DriftRecord, HolderRecord } from '../store/collections.ts';
 import { adminOf, mayUseAdmin } from './admin-credential.ts';
 import { type Adoption, lookAtTarget } from './adoption.ts';
 import type { ServiceParts } from './parts.ts';
 import { functionNotInvocable, markedForDeletion, noRotationFunction, rotationNotFound } from './refusals.ts';
+import { heldBy, inTheWay, type PlannedRotation } from './rotation-plan.ts';
 import { settingsOf } from './rotation-settings.ts';
 import type { SecretChanges } from './secret-change.ts';
 import type { Ask, UseCases } from './use-case.ts';
@@ -48,6 +53,8 @@ export interface RotationView {
   /** Newest first. */
   readonly recent: readonly RotationRecord[];
   readonly due: { readonly due: boolean; readonly reasons: readonly DueReason[] };
+  /** Whether the target still accepts the current value; null while nobody has looked. */
+  readonly drift: DriftRecord | null;
 }
 
 const ROTATE = 'secretsmanager:RotateSecret';
@@ -120,14 +127,16 @@ export class RotationCases {
     return this.#cases.onSecret(
       { caller, action: LOOK, secretId, alsoReplicas: true },
       async ({ id, record: secret }) => {
-        const { rotations } = this.#parts;
-        const [active, queued, recent, due] = await Promise.all([
+        const { rotations, store } = this.#parts;
+        const [active, queued, recent, due, seen] = await Promise.all([
           rotations.active(id),
           rotations.queued(id),
           rotations.history(id, SHOWN_RECENT),
           rotations.due(id),
+          store.get('drift', id),
         ]);
-        return { secret, active, queued, recent, due };
+        const drift = driftOf(seen?.record ?? null, findLabelled(secret, CURRENT)?.id ?? null);
+        return { secret, active, queued, recent, due, drift };
       },
     );
   }
@@ -161,7 +170,29 @@ export class RotationCases {
     const action = 'rekey:AdoptSecret';
     return this.#cases.onSecret({ caller, action, secretId }, ({ record }, trail) => {
       const settings = settingsOf(record.tags, { ...record.rotation?.explicit, ...wish.explicit });
-      return lookAtTarget(record, this.#checkFunction(record, wish, this.#parts.findFunctionUnder(settings)), trail);
+      const found = this.#checkFunction(record, wish, this.#parts.findFunctionUnder(settings));
+      return lookAtTarget(record, found, this.#parts.look, trail);
+    });
+  }
+
+  /** What a rotation as wished would do if it were begun now, and what it would meet. Changes nothing. */
+  plan(caller: Caller, secretId: string, wish: RotationWish = {}): Promise<PlannedRotation> {
+    const action = 'rekey:PlanRotation';
+    return this.#cases.onSecret({ caller, action, secretId }, async ({ id, record }, trail) => {
+      const { rotations, holders, look, store } = this.#parts;
+      const settings = settingsOf(record.tags, { ...record.rotation?.explicit, ...wish.explicit });
+      const found = this.#checkFunction(record, wish, this.#parts.findFunctionUnder(settings));
+      await this.#mayUseAdmin(caller, record);
+      const quarantined = await isQuarantined(store);
+      const facts = { quarantined, active: await rotations.active(id), queued: await rotations.queued(id) };
+      return {
+        name: record.name,
+        functionArn: found.name,
+        settings,
+        ...(await lookAtTarget(record, found, look, trail)),
+        holders: heldBy(record, await holders.list(id)),
+        inTheWay: inTheWay(record, facts),
+      };
     });
   }
 

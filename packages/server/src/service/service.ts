@@ -2,6 +2,7 @@ import type { PeriodicJob } from '../engine/worker.ts';
 import { type Access, createAccess } from './access/access.ts';
 import type { ServiceParts } from './parts.ts';
 import { Permissions } from './permit.ts';
+import { CorrectionCases } from './corrections.ts';
 import { purgeJob } from './purge.ts';
 import { RandomPasswords } from './random-password.ts';
 import { Replicas } from './replicas.ts';
@@ -24,6 +25,7 @@ export interface Service {
   readonly secrets: Secrets;
   readonly values: Values;
   readonly rotation: RotationCases;
+  readonly corrections: CorrectionCases;
   readonly replicas: Replicas;
   readonly policies: ResourcePolicies;
   readonly simulation: SimulationCases;
@@ -49,6 +51,7 @@ export function createService(parts: ServiceParts): Service {
     secrets: new Secrets(parts, cases, changes),
     values: new Values(parts, cases, changes),
     rotation: new RotationCases(parts, cases, changes),
+    corrections: new CorrectionCases(parts, cases),
     replicas: new Replicas(parts, cases, changes),
     policies: new ResourcePolicies(parts, cases, changes),
     simulation: new SimulationCases(parts, cases, permissions),

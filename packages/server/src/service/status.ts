@@ -1,6 +1,7 @@
-import type { Caller, RotationRecord } from '@rekey/core';
+import { type Caller, CURRENT, type RotationRecord } from '@rekey/core';
 import { dueReasons } from '../engine/due.ts';
 import { isQuarantined } from '../engine/rotations.ts';
+import { findLabelled } from '../engine/versions.ts';
 import type { AlertRecord } from '../store/collections.ts';
 import { sortable } from '../store/collections.ts';
 import type { ServiceParts } from './parts.ts';
@@ -17,6 +18,8 @@ export interface Status {
   readonly blocked: readonly RotationRecord[];
   readonly due: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
   readonly next: readonly { readonly name: string; readonly plannedAt: number }[];
+  /** Secrets whose target refuses what is current. */
+  readonly drifted: readonly { readonly name: string; readonly since: number; readonly reason: string }[];
   readonly alerts: readonly AlertRecord[];
 }
 
@@ -36,6 +39,18 @@ export class StatusCase {
 
   get(caller: Caller): Promise<Status> {
     return this.#cases.onName({ caller, action: 'rekey:GetStatus', name: '*' }, () => this.#look());
+  }
+
+  /** What was seen of a value that is no longer current is history. */
+  async #drifted(): Promise<Status['drifted']> {
+    const { store } = this.#parts;
+    const listed = await store.list('drift', { index: 'drifted', limit: MOST_SHOWN });
+    const rows = listed.map(async ({ record }) => {
+      const secret = (await store.get('secret', record.secretId))?.record ?? null;
+      const isCurrent = secret?.deletedAt === null && findLabelled(secret, CURRENT)?.id === record.versionId;
+      return isCurrent ? [{ name: secret.name, since: record.since, reason: record.reason }] : [];
+    });
+    return (await Promise.all(rows)).flat();
   }
 
   async #look(): Promise<Status> {
@@ -64,6 +79,7 @@ export class StatusCase {
         return { name: record.name, plannedAt: record.rotation?.plannedAt ?? now, sentence };
       }),
       next: next.map(({ record }) => ({ name: record.name, plannedAt: record.rotation?.plannedAt ?? now })),
+      drifted: await this.#drifted(),
       alerts: alerts.map(({ record }) => record),
     };
   }

@@ -67,6 +67,9 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
     escrow: engine.escrow,
     holders,
     rotations: engine.rotations,
+    corrections: engine.corrections,
+    unstick: engine.unstick,
+    look: engine.look,
     findFunction,
     findFunctionUnder: (_: RotationSettings) => findFunction,
     upkeep: {

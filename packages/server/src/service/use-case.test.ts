@@ -53,6 +53,10 @@ const USE_CASES: Readonly<Record<string, (service: Service, caller: Caller) => P
   'rekey:GetQuarantine': ({ upkeep }, caller) => upkeep.quarantine(caller),
   'rekey:GetStatus': ({ status }, caller) => status.get(caller),
   'rekey:ListHolders': ({ rotation }, caller) => rotation.holders(caller, 'a'),
+  'rekey:PlanRotation': ({ rotation }, caller) => rotation.plan(caller, 'a'),
+  'rekey:RepairSecret': ({ corrections }, caller) => corrections.repair(caller, 'a'),
+  'rekey:RollBackSecret': ({ corrections }, caller) => corrections.rollback(caller, 'a'),
+  'rekey:UnstickSecret': ({ corrections }, caller) => corrections.unstick(caller, 'a'),
 };
 
 async function open() {
@@ -66,8 +70,8 @@ describe('every use case', () => {
   test('is in this table', async () => {
     const { service } = await open();
     // All of them go through `cases`, which holds none itself; those about users, roles and the like are tested beside them.
-    const { secrets, values, rotation, replicas, policies, simulation, passwords, status, upkeep } = service;
-    const classes = [secrets, values, rotation, replicas, policies, simulation, passwords, status, upkeep];
+    const { secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep } = service;
+    const classes = [secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep];
     const methods = classes.flatMap((part) =>
       Object.getOwnPropertyNames(Object.getPrototypeOf(part)).filter((name) => name !== 'constructor'),
     );
