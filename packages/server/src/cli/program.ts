@@ -9,7 +9,9 @@ import { addInit } from './init.ts';
 import { EXIT, reportFailure } from './output.ts';
 import { addPolicy } from './policy.ts';
 import { addQuarantine } from './quarantine.ts';
+import { addRepair } from './repair.ts';
 import { addRestore } from './restore.ts';
+import { addRollback } from './rollback.ts';
 import { addRole } from './role.ts';
 import { addRotate } from './rotate.ts';
 import { addRotation } from './rotation.ts';
@@ -17,6 +19,7 @@ import { addSecret } from './secret.ts';
 import { addServe } from './serve.ts';
 import { addSetup } from './setup-postgres.ts';
 import { addStatus } from './status.ts';
+import { addUnstick } from './unstick.ts';
 
 const EPILOGUE = `
 Finding the server:
@@ -44,6 +47,9 @@ export function createProgram(version: string): Command {
     addAdopt,
     addImport,
     addRotate,
+    addRollback,
+    addRepair,
+    addUnstick,
     addStatus,
     addHolders,
     addPolicy,

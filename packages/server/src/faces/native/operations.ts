@@ -34,6 +34,10 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'GET', pattern: '/rekey/secrets/:name/rotation', handler: withoutBody(showRotation) },
   { method: 'PUT', pattern: '/rekey/secrets/:name/rotation', handler: withBody(readRotationWish, configureRotation) },
   { method: 'POST', pattern: '/rekey/secrets/:name/rotate', handler: withoutBody(rotate) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/plan', handler: withBody(readRotationWish, plan) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/rollback', handler: withoutBody(rollback) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/repair', handler: withoutBody(repair) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/unstick', handler: withoutBody(unstick) },
   { method: 'GET', pattern: '/rekey/secrets/:name/rotations', handler: withoutBody(listRotations) },
   { method: 'GET', pattern: '/rekey/secrets/:name/rotations/:id', handler: withoutBody(getRotation) },
   { method: 'GET', pattern: '/rekey/secrets/:name/holders', handler: withoutBody(listHolders) },
@@ -64,8 +68,8 @@ async function status({ caller }: NativeRequest, { service, version }: NativeDep
 }
 
 async function showRotation({ caller, variables }: NativeRequest, { service }: NativeDeps) {
-  const { secret, active, queued, recent, due } = await service.rotation.describe(caller, nameOf(variables));
-  return { name: secret.name, arn: secret.arn, rotation: secret.rotation, active, queued, recent, due };
+  const { secret, ...view } = await service.rotation.describe(caller, nameOf(variables));
+  return { name: secret.name, arn: secret.arn, rotation: secret.rotation, ...view };
 }
 
 async function configureRotation(request: NativeRequest<RotationWish>, deps: NativeDeps) {
@@ -76,6 +80,22 @@ async function configureRotation(request: NativeRequest<RotationWish>, deps: Nat
 async function rotate({ caller, variables }: NativeRequest, { service }: NativeDeps) {
   const asked = { secretId: nameOf(variables), versionId: null, immediately: true };
   return { rotation: (await service.rotation.rotate(caller, asked)).rotation };
+}
+
+async function plan({ caller, variables, wish }: NativeRequest<RotationWish>, { service }: NativeDeps) {
+  return service.rotation.plan(caller, nameOf(variables), wish);
+}
+
+async function rollback({ caller, variables }: NativeRequest, { service }: NativeDeps) {
+  return { rotation: (await service.corrections.rollback(caller, nameOf(variables))).rotation };
+}
+
+async function repair({ caller, variables }: NativeRequest, { service }: NativeDeps) {
+  return { rotation: (await service.corrections.repair(caller, nameOf(variables))).rotation };
+}
+
+async function unstick({ caller, variables }: NativeRequest, { service }: NativeDeps) {
+  return service.corrections.unstick(caller, nameOf(variables));
 }
 
 async function listRotations({ caller, variables, query }: NativeRequest, { service }: NativeDeps) {
