@@ -49,11 +49,24 @@ export type IncomingBody = { readonly bytes: Uint8Array } | { readonly tooLarge:
  * Reads a body up to a limit. Calls back exactly once, at once if there is no body; never if the sender goes away.
  */
 export function readBody(message: IncomingMessage, limit: number, done: (body: IncomingBody) => void): void {
-  const announced = Number(message.headers['content-length'] ?? 0);
-  const hasBody = announced > 0 || message.headers['transfer-encoding'] !== undefined;
-  if (!hasBody) done({ bytes: NO_BODY });
+  const announced = announcedLength(message.rawHeaders);
+  if (announced === 0) done({ bytes: NO_BODY });
   else if (announced > limit * DISCARD_FACTOR) done({ tooLarge: true, drained: false });
   else collectBody(message, limit, done);
+}
+
+/**
+ * Bytes that the head announces; NaN for a body that comes in chunks, 0 for none. Read from the raw headers, because
+ * `message.headers` would make an object of all of them that nobody else needs.
+ */
+function announcedLength(raw: readonly string[]): number {
+  let announced = 0;
+  for (let at = 0; at < raw.length; at += 2) {
+    const name = raw[at]!;
+    if (name.length === 14 && name.toLowerCase() === 'content-length') announced = Number(raw[at + 1]);
+    else if (name.length === 17 && name.toLowerCase() === 'transfer-encoding') return Number.NaN;
+  }
+  return announced;
 }
 
 function collectBody(message: IncomingMessage, limit: number, done: (body: IncomingBody) => void): void {

@@ -38,18 +38,48 @@ export function signatureClaim(request: SignedRequest): SignatureClaim {
 }
 
 function claimOfHeader(authorization: string, request: SignedRequest): SignatureClaim {
-  const space = authorization.indexOf(' ');
-  const algorithm = space < 0 ? authorization : authorization.slice(0, space);
-  if (algorithm !== ALGORITHM) throw incomplete(`Unsupported AWS 'algorithm': only ${ALGORITHM} is accepted.`);
-  const parts = authorizationParts(authorization.slice(space + 1));
+  const { head, signature } = SIGNED_LAST.test(authorization)
+    ? recentHead(authorization)
+    : splitAuthorization(authorization);
   return {
-    ...credentialOf(parts.Credential!),
-    signedHeaders: signedHeadersOf(parts.SignedHeaders!),
-    signature: signatureOf(parts.Signature!),
+    ...head,
+    signature: signatureOf(signature),
     signedAt: signingTime(request),
     validSeconds: null,
     sessionToken: onlyHeader(request, 'x-amz-security-token'),
   };
+}
+
+/** What an Authorization header says besides the signature: the same in all requests of a client for a day. */
+type AuthorizationHead = Pick<SignatureClaim, 'accessKeyId' | 'scope' | 'signedHeaders'>;
+
+/** As every client writes it. The name stands alone, so it is the one part of that name. */
+const SIGNED_LAST = /[ ,]Signature=[0-9a-f]{64}$/;
+const SIGNATURE_LENGTH = 64;
+/** Heads remembered, and the longest of them in UTF-16 units: some 400 KB at most, whatever strangers send. */
+const HEADS = 500;
+const LONGEST_HEAD = 400;
+const recentHeads = new Map<string, AuthorizationHead>();
+
+/** Everything before the signature is taken apart once per client and day, instead of once per request. */
+function recentHead(authorization: string): { readonly head: AuthorizationHead; readonly signature: string } {
+  const at = authorization.length - SIGNATURE_LENGTH;
+  const text = authorization.slice(0, at);
+  const known = recentHeads.get(text);
+  if (known !== undefined) return { head: known, signature: authorization.slice(at) };
+  const split = splitAuthorization(authorization);
+  if (recentHeads.size >= HEADS) recentHeads.clear();
+  if (text.length <= LONGEST_HEAD) recentHeads.set(text, split.head);
+  return split;
+}
+
+function splitAuthorization(authorization: string): { readonly head: AuthorizationHead; readonly signature: string } {
+  const space = authorization.indexOf(' ');
+  const algorithm = space < 0 ? authorization : authorization.slice(0, space);
+  if (algorithm !== ALGORITHM) throw incomplete(`Unsupported AWS 'algorithm': only ${ALGORITHM} is accepted.`);
+  const parts = authorizationParts(authorization.slice(space + 1));
+  const signedHeaders = signedHeadersOf(parts.SignedHeaders!);
+  return { head: { ...credentialOf(parts.Credential!), signedHeaders }, signature: parts.Signature! };
 }
 
 const AUTHORIZATION_PARTS = ['Credential', 'Signature', 'SignedHeaders'] as const;

@@ -2,6 +2,7 @@ import { type Caller, type Clock, type Logger, messageOf, RekeyError } from '@re
 import { type HolderRecord, sortable } from '../store/collections.ts';
 import type { Store, StoreWrite } from '../store/store.ts';
 import { holderOf, type Sighting, withSighting } from './holder-sighting.ts';
+import { KeptTexts } from './kept-texts.ts';
 import { LastAccess } from './last-access.ts';
 
 export interface HoldersParts {
@@ -35,6 +36,7 @@ export class Holders {
   readonly #lastAccess: LastAccess;
   readonly #seen = new Map<string, Sighting>();
   readonly #unwritten = new Set<Sighting>();
+  readonly #texts = new KeptTexts();
   readonly #closing = new AbortController();
   #scheduled = false;
   #flushing: Promise<void> = Promise.resolve();
@@ -54,7 +56,7 @@ export class Holders {
     if (seen.reads === 0) seen.firstAt = now;
     seen.reads += 1;
     seen.lastAt = now;
-    seen.userAgent = caller.userAgent;
+    if (seen.userAgent !== caller.userAgent) seen.userAgent = this.#texts.kept(caller.userAgent);
     const day = Math.floor(now / DAY);
     if (seen.versionId !== versionId || seen.day !== day) noteNews(seen, versionId, day, now);
     this.#unwritten.add(seen);
@@ -94,14 +96,13 @@ export class Holders {
     now: number,
   ): Sighting | null {
     if (this.#seen.size >= HOLDERS_REMEMBERED && !this.#makeRoom()) return null;
-    const { accessKeyId, address, userAgent } = caller;
     const seen: Sighting = {
       secretId,
-      holder,
+      holder: this.#texts.kept(holder),
       principal: caller.principal.arn,
-      accessKeyId,
-      address,
-      userAgent,
+      accessKeyId: this.#texts.kept(caller.accessKeyId),
+      address: this.#texts.kept(caller.address),
+      userAgent: this.#texts.kept(caller.userAgent),
       versionId,
       firstAt: now,
       lastAt: now,
