@@ -86,9 +86,10 @@ export class UseCases {
   /**
    * A request about something that is no secret: a user, a role, a policy.
    *
-   * @param locate looks up what it is about; permission is decided on the ARN it answers with
+   * @param locate looks up what it is about; permission is decided on the ARN and tags it answers with, and a refusal
+   * repeats `asked`, where it is told, instead of the ARN
    */
-  async onResource<T, F extends { readonly arn: string; readonly tags?: readonly Tag[] }>(
+  async onResource<T, F extends { readonly arn: string; readonly tags?: readonly Tag[]; readonly asked?: string }>(
     ask: Ask & { locate(): F | Promise<F> },
     perform: (found: F, trail: Trail) => Promise<T> | T,
   ): Promise<T> {
@@ -96,8 +97,8 @@ export class UseCases {
     return this.#audited(ask, trail, async () => {
       const found = await ask.locate();
       trail.resource = found.arn;
-      const { arn, tags = NO_TAGS } = found;
-      trail.detail = await this.#permit(ask, { asked: arn, resource: arn, secret: null, tags });
+      const { arn, tags = NO_TAGS, asked = arn } = found;
+      trail.detail = await this.#permit(ask, { asked, resource: arn, secret: null, tags });
       return perform(found, trail);
     });
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { STRANGER } from '../../service/testing.ts';
+import type { Principal } from '@rekey/core';
+import { ROOT, STRANGER } from '../../service/testing.ts';
 import { openFace, refusalOf, requestOf } from './testing.ts';
 
 describe('the face of IAM', () => {
@@ -53,8 +54,35 @@ describe('the face of IAM', () => {
     const { refusal, audited } = await openFace({ principal: STRANGER.principal });
     const { status, code, text } = await refusal('DeleteUser', { UserName: 'alice' });
     assert.deepEqual([status, code], [403, 'AccessDenied']);
-    assert.match(text, /user\/stranger is not authorized to perform: iam:DeleteUser on resource: .*user\/alice/);
+    assert.match(
+      text,
+      /user\/stranger is not authorized to perform: iam:DeleteUser on resource: user alice because no identity-based policy allows the iam:DeleteUser action$/,
+    );
     assert.equal(audited.at(-1)!.outcome, 'denied');
+  });
+
+  test('does not tell who may not know it what there is', async () => {
+    const { service, refusal } = await openFace({ principal: STRANGER.principal });
+    await service.access.users.create(ROOT, { name: 'there', path: '/hidden/', tags: [] });
+    const there = await refusal('GetUser', { UserName: 'there' });
+    const nowhere = await refusal('GetUser', { UserName: 'nowhere' });
+    assert.equal(there.text, nowhere.text.replaceAll('nowhere', 'there'));
+  });
+
+  test('decides on the tags of whom a request is about', async () => {
+    const asker: { -readonly [K in keyof Principal]: Principal[K] } = { ...STRANGER.principal };
+    const { call, refusal, service } = await openFace({ principal: asker });
+    const { inline, users } = service.access;
+    const mine = await users.create(ROOT, { name: 'mine', path: '/', tags: [{ key: 'owner', value: 'stranger' }] });
+    await users.create(ROOT, { name: 'other', path: '/', tags: [] });
+    const { record } = await users.create(ROOT, { name: 'stranger', path: '/', tags: [] });
+    const Condition = { StringEquals: { 'aws:ResourceTag/owner': 'stranger' } };
+    const statement = { Effect: 'Allow', Action: 'iam:GetUser', Resource: '*', Condition };
+    const document = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+    await inline.put(ROOT, 'user', 'stranger', { name: 'own', document });
+    asker.id = record.id;
+    assert.equal((await call('GetUser', { UserName: 'mine' })).User.UserId, mine.record.id);
+    assert.equal((await refusal('GetUser', { UserName: 'other' })).code, 'AccessDenied');
   });
 
   test('audits every request once, whatever becomes of it', async () => {

@@ -1,4 +1,4 @@
-import type { Clock, RandomSource } from '@rekey/core';
+import type { Clock, RandomSource, Tag } from '@rekey/core';
 import type { Collections } from '../../store/collections.ts';
 import type { Entry, Store, StoreWrite } from '../../store/store.ts';
 import type { Ask, Trail, UseCases } from '../use-case.ts';
@@ -70,7 +70,8 @@ export class AccessCases {
   ): Promise<T> {
     const locate = async () => {
       const found = await this.records.find(kind, ask.name);
-      return { found, arn: found?.record.arn ?? this.#arnOfUnknown(kind, ask.name) };
+      const arn = found?.record.arn ?? this.#arnOfUnknown(kind, ask.name);
+      return { found, arn, tags: found === null ? [] : tagsOf(found.record), asked: `${kind} ${ask.name}` };
     };
     return this.#cases.onResource({ ...ask, locate }, ({ found }, trail) => {
       if (found === null) throw noSuchEntity(kind, ask.name);
@@ -140,6 +141,14 @@ export class AccessCases {
     return this.#cases.onResource({ ...ask, locate: () => located }, (_, trail) => perform(trail));
   }
 
+  /** A request about something that is looked up in a way of its own. */
+  onLocated<T, F extends { readonly arn: string; readonly tags: readonly Tag[] }>(
+    ask: Ask & { locate(): Promise<F> },
+    perform: (found: F, trail: Trail) => Promise<T> | T,
+  ): Promise<T> {
+    return this.#cases.onResource(ask, perform);
+  }
+
   /** The record as it stands now. */
   async current<K extends NamedKind>(kind: K, id: string, name: string): Promise<Entry<Collections[K]>> {
     const found = await this.store.get(kind, id);
@@ -150,4 +159,8 @@ export class AccessCases {
   #arnOfUnknown(kind: NamedKind, name: string): string {
     return kind === 'policy' ? name : makeArn(this.account, kind, '/', name);
   }
+}
+
+function tagsOf(record: object): readonly Tag[] {
+  return 'tags' in record ? (record.tags as readonly Tag[]) : [];
 }

@@ -105,8 +105,11 @@ export class OidcProviders {
     { name: arn, ...ask }: NamedAsk,
     perform: (found: Entry<OidcProviderRecord>, trail: Trail) => Promise<T> | T,
   ): Promise<T> {
-    return this.#cases.onArn({ ...ask, arn }, async (trail) => {
+    const locate = async () => {
       const found = await this.#find(arn);
+      return { arn, found, tags: found?.record.tags ?? [] };
+    };
+    return this.#cases.onLocated({ ...ask, locate }, ({ found }, trail) => {
       if (found === null) throw notFound(`OpenIDConnect Provider not found for arn ${arn}`);
       return perform(found, trail);
     });
