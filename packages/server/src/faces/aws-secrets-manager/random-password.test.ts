@@ -10,6 +10,16 @@ describe('GetRandomPassword', () => {
     for (const kind of [/[a-z]/, /[A-Z]/, /[0-9]/, /[!-/:-@[-`{-~]/]) assert.match(RandomPassword, kind);
   });
 
+  test('leaves out what is excluded, and takes a space or not every kind where that is asked for', async () => {
+    const { call } = await openFace();
+    const only = { ExcludeLowercase: true, ExcludeUppercase: true, ExcludePunctuation: true };
+    assert.match((await call('GetRandomPassword', { ...only, PasswordLength: 40 })).RandomPassword, /^[0-9]{40}$/);
+    const spaced = { ...only, IncludeSpace: true, ExcludeCharacters: '123456789', RequireEachIncludedType: false };
+    assert.match((await call('GetRandomPassword', { ...spaced, PasswordLength: 60 })).RandomPassword, /^[0 ]{60}$/);
+    const lax = { PasswordLength: 1, RequireEachIncludedType: false };
+    assert.equal((await call('GetRandomPassword', lax)).RandomPassword.length, 1);
+  });
+
   const REFUSED: readonly [object, string, string][] = [
     [{ PasswordLength: 3 }, 'InvalidParameterException', 'Password length is too short based on the required types.'],
     [

@@ -98,6 +98,18 @@ describe('RotateSecret', () => {
         text: 'No Lambda rotation function ARN is associated with this secret.',
       },
     ],
+    ...[
+      { ExternalSecretRotationMetadata: [{ Key: 'k', Value: 'v' }] },
+      { ExternalSecretRotationRoleArn: 'arn:aws:iam::000000000000:role/external' },
+    ].map((input): [string, object, object] => [
+      Object.keys(input).join(),
+      input,
+      {
+        status: 400,
+        type: 'InvalidParameterException',
+        text: 'Rotation of managed external secrets is not available on this server.',
+      },
+    ]),
     [
       'no token',
       { ClientRequestToken: undefined },
