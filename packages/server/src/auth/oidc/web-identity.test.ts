@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { RekeyError } from '@rekey/core';
+import fc from 'fast-check';
 import { type Claims, type IssuerKey, makeKey, part, signToken, soundClaims } from './issuer.testing.ts';
 import { IssuerKeys } from './issuer-keys.ts';
 import { WebIdentityVerifier } from './web-identity.ts';
@@ -159,6 +160,27 @@ describe('a web identity token', () => {
     await assert.rejects(verifier.verify(signToken(key, { ...claims, iss: 'https://evil.example' })));
     await assert.rejects(verifier.verify(byHmac(publicText)));
     assert.deepEqual(fetched, []);
+  });
+
+  test('altered anywhere is refused as a token, whatever the alteration makes of it', async () => {
+    const verifier = opened([key]);
+    const sound = signToken(key, claims);
+    const [header, payload, signature] = sound.split('.') as [string, string, string];
+    const text = fc.string({ unit: 'binary', maxLength: 40 });
+    const altered = fc.oneof(
+      text,
+      fc.tuple(text, text, text).map((parts) => parts.map((one) => Buffer.from(one).toString('base64url')).join('.')),
+      fc.json().map((json) => `${Buffer.from(json).toString('base64url')}.${payload}.${signature}`),
+      fc.json().map((json) => `${header}.${Buffer.from(json).toString('base64url')}.${signature}`),
+      fc
+        .tuple(fc.nat({ max: sound.length - 3 }), text)
+        .map(([at, by]) => sound.slice(0, at) + by + sound.slice(at + 1)),
+    );
+    const property = fc.asyncProperty(altered, async (token) => {
+      fc.pre(token !== sound);
+      await assert.rejects(verifier.verify(token), { reason: 'invalid-identity-token' });
+    });
+    await fc.assert(property, { numRuns: 500 });
   });
 
   test('never has the addresses in its header followed', async () => {
