@@ -155,7 +155,6 @@ async function start(
   const faces = openFaces({
     service,
     version: versionOf(),
-    log,
     isReady: () => ready,
     bySignature: (face, signedFor) => authentication.bySignature(face, signedFor),
     byTokenOrSignature: authentication.byTokenOrSignature('native', 'rekey'),

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '@rekey/core';
 import { SourceReader } from './auth/source.ts';
 import type { Face, FaceRequest, FaceResponse } from './faces/face.ts';
+import { logFailure } from './failure-log.ts';
 import { type IncomingBody, readBody, readHead } from './incoming-request.ts';
 
 export interface RequestHandlerOptions {
@@ -59,6 +60,7 @@ export class RequestHandler {
   }
 
   #send(answer: FaceResponse, request: FaceRequest, response: ServerResponse, face: Face | undefined): void {
+    if (answer.failure !== undefined) logFailure(this.#log, request, face?.name ?? null, answer.failure);
     try {
       write(answer, request, response, this.#stopping.aborted);
     } catch (error) {
@@ -68,11 +70,9 @@ export class RequestHandler {
 
   /** A face never throws; should one do so, neither caller nor log learn more than where. */
   #fail(error: unknown, request: FaceRequest, response: ServerResponse, face: Face | undefined): void {
-    const { method, path, id } = request;
-    const where = { face: face?.name ?? null, method, path, requestId: id, ...placeOf(error) };
-    this.#log.error(where, `request ${id} failed inside the server; this is a bug in rekey`);
+    logFailure(this.#log, request, face?.name ?? null, error);
     if (response.headersSent) response.destroy();
-    else write(plainAnswer(500, 'The server failed; its log says more.', id), request, response, true);
+    else write(plainAnswer(500, 'The server failed; its log says more.', request.id), request, response, true);
   }
 }
 
@@ -98,13 +98,6 @@ function tooLarge({ id }: FaceRequest, limit: number): FaceResponse {
 
 function plainAnswer(status: number, message: string, requestId: string): FaceResponse {
   return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ message, requestId }) };
-}
-
-/** Kind and place of an error, without its message: that may quote what must not be in a log. */
-function placeOf(error: unknown): { error: string; at: readonly string[] } {
-  if (!(error instanceof Error)) return { error: typeof error, at: [] };
-  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
-  return { error: error.name, at: frames.slice(0, 5).map((line) => line.trim()) };
 }
 
 /** A caller who hangs up is no failure of ours. */

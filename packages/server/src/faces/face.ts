@@ -22,6 +22,8 @@ export interface FaceResponse {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array;
+  /** What failed on our side, where the caller is told only that something did: for the server's log, never sent. */
+  readonly failure?: unknown;
 }
 
 /** One protocol. Adding one is a folder and an entry in `faces/index.ts`. */

@@ -1,4 +1,4 @@
-import type { Caller, Logger } from '@rekey/core';
+import type { Caller } from '@rekey/core';
 import type { Service } from '../service/service.ts';
 import { awsIamFace } from './aws-iam/index.ts';
 import { awsSecretsManagerFace } from './aws-secrets-manager/index.ts';
@@ -12,7 +12,6 @@ export interface FacesParts {
   readonly service: Service;
   /** Version of rekey, for who asks for the status. */
   readonly version: string;
-  readonly log: Logger;
   isReady(): boolean;
   /**
    * Tells a face who signed a request (AWS Signature Version 4) for a service (`secretsmanager`).
@@ -28,7 +27,7 @@ export interface FacesParts {
 
 /** Every face, in the order in which they are asked whose a request is. A new protocol is a folder and an entry here. */
 export function openFaces(parts: FacesParts): readonly Face[] {
-  const { service, version, log, refused } = parts;
+  const { service, version, refused } = parts;
   return [
     awsSecretsManagerFace({
       service,
@@ -37,7 +36,7 @@ export function openFaces(parts: FacesParts): readonly Face[] {
     }),
     awsIamFace({ service, refused, authenticate: parts.bySignature('aws-iam', 'iam') }),
     awsStsFace({ service, refused, authenticate: parts.bySignature('aws-sts', 'sts') }),
-    nativeFace({ service, version, log, refused, authenticate: parts.byTokenOrSignature }),
+    nativeFace({ service, version, refused, authenticate: parts.byTokenOrSignature }),
     healthFace(parts.isReady),
   ];
 }

@@ -134,7 +134,8 @@ function refusal({ namespace }: QueryFace, { id }: FaceRequest, error: unknown):
   const { code, status, text } = queryErrorOf(error);
   const Type = status < 500 ? 'Sender' : 'Receiver';
   const content = elements({ Error: { Type, Code: code, Message: text }, RequestId: id });
-  return respond(id, status, `<ErrorResponse xmlns="${namespace}">${content}</ErrorResponse>`);
+  const answer = respond(id, status, `<ErrorResponse xmlns="${namespace}">${content}</ErrorResponse>`);
+  return status < 500 ? answer : { ...answer, failure: error };
 }
 
 function respond(requestId: string, status: number, body: string): FaceResponse {

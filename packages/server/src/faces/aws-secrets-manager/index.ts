@@ -105,7 +105,8 @@ function answerOf(requestId: string, answer: object | null): FaceResponse {
 
 function errorAnswer(requestId: string, error: unknown): FaceResponse {
   const { type, status, text } = wireErrorOf(error);
-  return respond(requestId, status, JSON.stringify({ __type: type, Message: text }));
+  const answer = respond(requestId, status, JSON.stringify({ __type: type, Message: text }));
+  return status < 500 ? answer : { ...answer, failure: error };
 }
 
 function respond(requestId: string, status: number, body: string): FaceResponse {

@@ -1,4 +1,4 @@
-import { type Caller, type Logger, RekeyError } from '@rekey/core';
+import { type Caller, RekeyError, RotatorError } from '@rekey/core';
 import { whoAsks } from '../../service/use-case.ts';
 import type { Face, FaceRequest, FaceResponse } from '../face.ts';
 import { errorAnswer, jsonAnswer } from './errors.ts';
@@ -10,7 +10,6 @@ export interface NativeFaceDeps extends NativeDeps {
   authenticate(request: FaceRequest): Caller | Promise<Caller>;
   /** Audits a request that was refused before it was known whose it is. */
   refused(request: FaceRequest, action: string, error: unknown): Promise<void>;
-  readonly log: Logger;
 }
 
 const PREFIX = '/rekey/';
@@ -22,7 +21,7 @@ export function nativeFace(deps: NativeFaceDeps): Face {
   return {
     name: 'native',
     owns: (request) => request.path.startsWith(PREFIX),
-    handle: (request) => handle(request, deps).catch((error: unknown) => fail(error, request, deps)),
+    handle: (request) => handle(request, deps).catch((error: unknown) => fail(error, request)),
   };
 }
 
@@ -51,14 +50,10 @@ async function accept(
   }
 }
 
-function fail(error: unknown, request: FaceRequest, deps: NativeFaceDeps): FaceResponse {
+function fail(error: unknown, request: FaceRequest): FaceResponse {
   const answer = errorAnswer(error);
-  if (answer.status === 500)
-    deps.log.error(
-      { requestId: request.id, kind: error instanceof Error ? error.name : typeof error },
-      'a native request failed',
-    );
-  return withRequestId(answer, request);
+  const isOurs = answer.status >= 500 && !(error instanceof RotatorError);
+  return withRequestId(isOurs ? { ...answer, failure: error } : answer, request);
 }
 
 function withRequestId(answer: FaceResponse, request: FaceRequest): FaceResponse {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { type FindRotationFunction, RekeyError, silentLogger } from '@rekey/core';
+import { type FindRotationFunction, RekeyError } from '@rekey/core';
 import { rotationFunctionFrom, rotators } from '@rekey/rotators';
 import { openService, ROOT, type TestService } from '../../service/testing.ts';
 import { testFace } from '../conformance.ts';
@@ -48,7 +48,6 @@ async function open(): Promise<TestService & { readonly face: Face }> {
   const face = nativeFace({
     service: opened.service,
     version: '1.2.3',
-    log: silentLogger,
     authenticate: (asked) => {
       if (asked.headers.some(([name]) => name === 'authorization')) return { ...ROOT, requestId: asked.id };
       throw new RekeyError('unauthenticated', 'nobody', { reason: 'missing-authentication' });
