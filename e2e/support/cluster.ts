@@ -1,10 +1,11 @@
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { TestContext } from 'node:test';
 import type { SecretsClient } from '@rekey/client';
 import { CuttableProxy } from '../../scripts/test-services/cuttable-proxy.ts';
 import type { RunningPostgres } from '../../scripts/test-services/postgres.ts';
 import { rootClient } from './clients.ts';
-import { type Cleanup, startServer, type TestServer, temporaryFolder } from './server.ts';
+import { startServer, type TestServer, temporaryFolder } from './server.ts';
 
 /** One of the servers that share a store, reached by it through a network that a test can cut. */
 export class Member {
@@ -12,15 +13,21 @@ export class Member {
   readonly dataFolder: string;
   readonly network: CuttableProxy;
   readonly #storeUrl: string;
-  readonly #cleanup: Cleanup;
+  readonly #test: TestContext;
   #server: TestServer | null = null;
 
-  constructor(parts: { name: string; dataFolder: string; network: CuttableProxy; storeUrl: string; cleanup: Cleanup }) {
+  constructor(parts: {
+    name: string;
+    dataFolder: string;
+    network: CuttableProxy;
+    storeUrl: string;
+    test: TestContext;
+  }) {
     this.name = parts.name;
     this.dataFolder = parts.dataFolder;
     this.network = parts.network;
     this.#storeUrl = parts.storeUrl;
-    this.#cleanup = parts.cleanup;
+    this.#test = parts.test;
   }
 
   get server(): TestServer {
@@ -36,7 +43,7 @@ export class Member {
     this.#server = await startServer({
       dataFolder: this.dataFolder,
       environment: { REKEY_STORE_URL: this.#storeUrl, ...environment },
-      test: this.#cleanup,
+      test: this.#test,
     });
   }
 
@@ -53,18 +60,18 @@ export class Member {
 /** So many servers on one PostgreSQL, each with a data folder of its own and a copy of the key file; the first made the store. */
 export async function startCluster(
   postgres: RunningPostgres,
-  cleanup: Cleanup,
+  test: TestContext,
   options: { readonly members: number; readonly schema: string },
 ): Promise<readonly Member[]> {
-  const root = await temporaryFolder(cleanup);
+  const root = await temporaryFolder(test);
   const members: Member[] = [];
   for (let at = 0; at < options.members; at += 1) {
     const network = await CuttableProxy.before(postgres);
-    cleanup.after(() => network.close());
+    test.after(() => network.close());
     const { user, password } = postgres.superuser;
     const storeUrl = `postgres://${user}:${password}@127.0.0.1:${network.port}/postgres?schema=${options.schema}`;
     const dataFolder = join(root, `server-${at}`);
-    members.push(new Member({ name: `server ${at}`, dataFolder, network, storeUrl, cleanup }));
+    members.push(new Member({ name: `server ${at}`, dataFolder, network, storeUrl, test }));
   }
   const [first, ...others] = members;
   await first!.start();
