@@ -114,7 +114,8 @@ export async function readConfig(
     issuers: file.issuers ?? [],
     rotationConcurrency: file.rotation?.concurrency ?? 8,
     rotationConcurrencyPerTarget: file.rotation?.concurrencyPerTarget ?? 4,
-    driftInterval: file.rotation?.driftInterval === 'off' ? null : (file.rotation?.driftInterval ?? DEFAULT_DRIFT_INTERVAL),
+    driftInterval:
+      file.rotation?.driftInterval === 'off' ? null : (file.rotation?.driftInterval ?? DEFAULT_DRIFT_INTERVAL),
     loginLimit: { ...DEFAULT_LOGIN_LIMIT, ...file.rotation?.loginBudget },
   };
 }

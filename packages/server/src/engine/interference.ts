@@ -27,7 +27,7 @@ function beforePromotion(record: RotationRecord, secret: SecretRecord): Decision
 /** Once the target may hold the value, only a person can say which of the two is wanted. */
 function putByHand(record: RotationRecord, currentVersionId: string | null): Decision {
   const nothingMade = record.state === 'due' && record.doing === null;
-  const mayEnd = hasGivenValue(record) && (record.cause === 'adopt' || !inSwitchWindow(record));
+  const mayEnd = hasGivenValue(record) && !inSwitchWindow(record);
   if (mayEnd && !(nothingMade && isTemporary(record)))
     return abandoned('Somebody put another value while the one before was tested or set again.');
   if (nothingMade) return { do: 'rebase', currentVersionId };

@@ -1,16 +1,18 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CURRENT, type RandomSource, type SecretAccess, type Strategy } from '@rekey/core';
+import { CURRENT, type RandomSource, type Rotator, RotatorError, type SecretAccess, type Strategy } from '@rekey/core';
 import { type FakeFault, type FakeOperation, FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
 import fc from 'fast-check';
 import { Alerts } from './alerts.ts';
+import { isTemporary } from './cause.ts';
 import { type EscrowEntry, MemoryEscrowJournal } from './escrow.ts';
+import { DEFAULT_LOGIN_LIMIT } from './login-count.ts';
 import { inSwitchWindow } from './rotation-change.ts';
 import { type Engine, FakeClock, House, quiet, seededRandom } from './testing.ts';
 
 /**
- * Random histories: faults at the target, servers that die or fall asleep at any durable boundary, requests, calls to
- * stop, time. After each event and at the end the promises must hold. `REKEY_HISTORIES` sets how many are played per
+ * Random histories: faults at the target, servers that die or fall asleep at any durable boundary, requests to rotate,
+ * roll back, repair and unstick, calls to stop, people who change the target or put it back from a backup, time. After each event and at the end the promises must hold. `REKEY_HISTORIES` sets how many are played per
  * strategy; a failure prints the seed and path that replay it.
  */
 
@@ -21,6 +23,12 @@ type Event =
   | { readonly do: 'pass'; readonly milliseconds: number }
   | { readonly do: 'begin' }
   | { readonly do: 'cancel' }
+  | { readonly do: 'rollback' }
+  | { readonly do: 'repair' }
+  | { readonly do: 'unstick' }
+  | { readonly do: 'look' }
+  | { readonly do: 'change-by-hand' }
+  | { readonly do: 'put-target-back' }
   | {
       readonly do: 'fault';
       readonly operation: FakeOperation | 'any';
@@ -42,6 +50,12 @@ const event: fc.Arbitrary<Event> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constant({ do: 'begin' as const }) },
   { weight: 1, arbitrary: fc.constant({ do: 'cancel' as const }) },
+  { weight: 2, arbitrary: fc.constant({ do: 'rollback' as const }) },
+  { weight: 2, arbitrary: fc.constant({ do: 'repair' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'unstick' as const }) },
+  { weight: 2, arbitrary: fc.constant({ do: 'look' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'change-by-hand' as const }) },
+  { weight: 1, arbitrary: fc.constant({ do: 'put-target-back' as const }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -80,11 +94,38 @@ class WatchedEscrow extends MemoryEscrowJournal {
 
 class WatchedTarget extends FakeTarget {
   readonly #escrow: WatchedEscrow;
+  readonly #refusedInARow = new Map<string, number>();
   early = 0;
+  /** The most logins of one account that were refused in a row within the window of the budget. */
+  mostRefused = 0;
 
   constructor(escrow: WatchedEscrow) {
     super({ app: 'old-password', admin: 'admin-password' });
     this.#escrow = escrow;
+  }
+
+  /** People's own passwords need no journal. */
+  known(password: string): void {
+    this.#escrow.texts.push(password);
+  }
+
+  /** As it was at the beginning. */
+  putBack(): void {
+    this.users.clear();
+    this.addUser('app', 'old-password');
+    this.addUser('admin', 'admin-password');
+  }
+
+  /** Notes a login of ours with what the target said of it. */
+  noteLogin(username: string, accepted: boolean): void {
+    const row = accepted ? 0 : (this.#refusedInARow.get(username) ?? 0) + 1;
+    this.#refusedInARow.set(username, row);
+    this.mostRefused = Math.max(this.mostRefused, row);
+  }
+
+  /** Long enough after the last refusals a target forgets them. */
+  forgetLogins(): void {
+    this.#refusedInARow.clear();
   }
 
   override write(name: string, secret: string, number: number, passwords: readonly string[]): void {
@@ -92,6 +133,31 @@ class WatchedTarget extends FakeTarget {
     if (!passwords.every(durable)) this.early += 1;
     super.write(name, secret, number, passwords);
   }
+}
+
+/** The rotator, with each probe and test noted at the target. */
+function counted(rotator: Rotator, target: WatchedTarget): Rotator {
+  const usernameOf = (credential: string): string => JSON.parse(credential).username;
+  return {
+    ...rotator,
+    probe: async (request) => {
+      const seen = await rotator.probe(request);
+      if (seen.outcome === 'accepted' || seen.outcome === 'refused')
+        target.noteLogin(usernameOf(request.credential), seen.outcome === 'accepted');
+      return seen;
+    },
+    test: async (request) => {
+      try {
+        const tested = await rotator.test(request);
+        target.noteLogin(usernameOf(request.pending), true);
+        return tested;
+      } catch (error) {
+        if (error instanceof RotatorError && error.class === 'refused-login')
+          target.noteLogin(usernameOf(request.pending), false);
+        throw error;
+      }
+    },
+  };
 }
 
 interface Server {
@@ -109,13 +175,16 @@ class World {
   readonly house: House<WatchedTarget>;
   readonly servers: Server[] = [];
   readonly everCurrent = new Set<string>();
+  /** True from when somebody else changed the target until what is current was seen to log in again. */
+  changedByOthers = false;
   #time: number;
 
   static async open(strategy: Strategy, scheduled: boolean): Promise<World> {
     const escrow = new WatchedEscrow();
     const target = new WatchedTarget(escrow);
     const functions = (access: SecretAccess, random: RandomSource) => {
-      const made = rotationFunctionFrom(fake(target, { strategies: [strategy] }), access, { random });
+      const strategies = [...new Set([strategy, 'single-user' as const])];
+      const made = rotationFunctionFrom(counted(fake(target, { strategies }), target), access, { random });
       return () => made;
     };
     const rule = scheduled ? ({ kind: 'every', every: HOUR } as const) : ({ kind: 'manual' } as const);
@@ -156,12 +225,20 @@ class World {
         return this.pass(event.milliseconds);
       case 'begin':
         return this.begin();
-      case 'cancel': {
-        const server = this.awake[0];
-        if (server !== undefined)
-          await this.#await(server, server.engine.rotations.cancel(this.house.secretId, this.#time));
-        return;
-      }
+      case 'cancel':
+        return this.#ask(({ rotations }, secretId) => rotations.cancel(secretId, this.#time));
+      case 'rollback':
+        return this.#ask(({ corrections }, secretId) => corrections.rollback(secretId, 'test'));
+      case 'repair':
+        return this.repair();
+      case 'unstick':
+        return this.#ask(({ unstick }, secretId) => unstick.unstick(secretId, 'test'));
+      case 'look':
+        return this.#ask(({ drift }, secretId) => drift.look(secretId));
+      case 'change-by-hand':
+        return this.#changeByHand();
+      case 'put-target-back':
+        return this.#putTargetBack();
       case 'fault':
         return this.house.target.breaks(event.operation, event.fault, event.times);
       case 'mend':
@@ -179,17 +256,41 @@ class World {
     }
   }
 
-  async begin(): Promise<void> {
-    const server = this.awake[0];
-    if (server === undefined) return;
+  begin(): Promise<void> {
     const request = { versionId: null, cause: 'manual', askedBy: 'test' } as const;
-    await this.#await(server, server.engine.rotations.begin(this.house.secretId, request));
+    return this.#ask(({ rotations }, secretId) => rotations.begin(secretId, request));
+  }
+
+  repair(): Promise<void> {
+    return this.#ask(({ corrections }, secretId) => corrections.repair(secretId, 'test'));
+  }
+
+  /** What a person asks may be refused; nobody answers while every server is down. */
+  async #ask(request: (engine: Engine, secretId: string) => Promise<unknown>): Promise<void> {
+    const server = this.awake[0];
+    if (server !== undefined) await this.#await(server, request(server.engine, this.house.secretId));
+  }
+
+  /** A person changes the password that is in use, behind rekey's back: current may be refused, and that is no fault. */
+  async #changeByHand(): Promise<void> {
+    const text = (await this.house.textOf(CURRENT)) ?? '{}';
+    const { username } = JSON.parse(text);
+    this.house.target.changeByHand(username, 'by hand');
+    this.house.target.known('by hand');
+    this.changedByOthers = true;
+  }
+
+  /** The target as it was before anything was rotated, with last month's password. */
+  async #putTargetBack(): Promise<void> {
+    this.house.target.putBack();
+    this.changedByOthers = true;
   }
 
   /** Time passes for everybody who is awake, with a pass of each server at the beginning and at the end. */
   async pass(milliseconds: number): Promise<void> {
     await this.#tick();
     this.#time += milliseconds;
+    if (milliseconds >= DEFAULT_LOGIN_LIMIT.window) this.house.target.forgetLogins();
     for (const { clock } of this.awake) await clock.advance(this.#time - clock.now());
     await this.#tick();
   }
@@ -214,7 +315,9 @@ class World {
     for (let turn = 0; turn < 60; turn += 1) {
       await this.pass(turn % 3 === 2 ? OVERLAP : 15_000);
       const records = await this.records();
+      const idle = records.every(({ nextAttemptAt }) => nextAttemptAt === null);
       if (records.some(({ state }) => state === 'blocked')) await this.begin();
+      else if (idle && !(await this.house.accepts(CURRENT))) await this.repair();
       else if (turn > 3 && records.every(({ nextAttemptAt }) => nextAttemptAt === null)) return;
     }
     assert.fail(`it does not come to an end: ${JSON.stringify((await this.records()).at(0), null, 1)}`);
@@ -234,7 +337,9 @@ class World {
     const atWork = (await this.records()).filter(({ startedAt, endedAt }) => startedAt !== null && endedAt === null);
     assert.ok(atWork.length <= 1, `rotations do not overlap ${when}`);
     assert.equal(house.target.early, 0, `the target heard of a value that was not durable ${when}`);
-    if (await house.accepts(CURRENT)) return;
+    assert.ok(house.target.mostRefused <= DEFAULT_LOGIN_LIMIT.logins, `the target was asked too often ${when}`);
+    if (await house.accepts(CURRENT)) this.changedByOthers = false;
+    if (this.changedByOthers || (await house.accepts(CURRENT))) return;
     const open = (await this.records()).some((record) => inSwitchWindow(record));
     assert.ok(
       open,
@@ -245,6 +350,7 @@ class World {
   async checkEnd(): Promise<void> {
     const { house } = this;
     assert.equal(await house.accepts(CURRENT), true, 'what is current logs in');
+    await this.#ask(({ drift }, secretId) => drift.look(secretId));
     const { versions } = await house.secret();
     const kept = await Promise.all(versions.map(({ id }) => house.store.getValue(house.secretId, id)));
     const texts = new Set(kept.map((value) => (value?.kind === 'text' ? value.text : '')));
@@ -258,7 +364,8 @@ class World {
     assert.deepEqual(await this.#standing(), [], 'no alert is left standing');
     for (const record of await this.records()) {
       assert.ok(['done', 'abandoned', 'rolled-back'].includes(record.state), `ended: ${record.state}`);
-      if (record.state === 'done') assert.ok(record.oldRefusedAt !== null, 'the old value was proven refused');
+      const retires = record.state === 'done' && !isTemporary(record);
+      if (retires) assert.ok(record.oldRefusedAt !== null, 'the old value was proven refused');
     }
   }
 

@@ -6,6 +6,7 @@ import type {
   StepRecord,
   StepReport,
 } from '@rekey/core';
+import { isTemporary } from './cause.ts';
 
 /**
  * The changes a rotation's record goes through, pure: each takes the record and returns it as it is afterwards. What
@@ -134,9 +135,11 @@ export function resumed(record: RotationRecord, currentVersionId: string | null,
 
 /**
  * True while the target may refuse what applications hold as *current*: one password, changed by `set` and not yet
- * promoted. A function that does not say its strategy is taken to have one password only.
+ * promoted. A function that does not say its strategy is taken to have one password only. What sets *current* itself (a
+ * repair) locks nobody out, whatever becomes of it.
  */
 export function inSwitchWindow(record: RotationRecord): boolean {
+  if (isTemporary(record)) return false;
   const onePassword = record.strategy === 'single-user' || record.strategy === null;
   return onePassword && record.setStartedAt !== null && record.promotedAt === null && !ENDED.has(record.state);
 }

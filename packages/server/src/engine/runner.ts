@@ -409,7 +409,7 @@ function afterStep(
 
 /** A rotation of a value that was there before may be given up where *current* is accepted without it. */
 function mayEnd(record: RotationRecord): boolean {
-  return record.cause === 'adopt' || (hasGivenValue(record) && record.promotedAt === null && !inSwitchWindow(record));
+  return hasGivenValue(record) && record.promotedAt === null && !inSwitchWindow(record);
 }
 
 function endedBy(record: RotationRecord, { state, why }: Decision & { do: 'end' }, now: number): RotationRecord {

@@ -8,8 +8,8 @@ import {
   type SecretRecord,
   type SecretRotation,
 } from '@rekey/core';
-import type { DueReason } from '../engine/due.ts';
 import { driftOf } from '../engine/drift-state.ts';
+import type { DueReason } from '../engine/due.ts';
 import { checkSchedule, planned } from '../engine/plan-next.ts';
 import { isQuarantined } from '../engine/rotations.ts';
 import { findLabelled } from '../engine/versions.ts';

@@ -155,7 +155,8 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   holder: (holder) => ({ secret: `${holder.secretId}/${sortable(holder.lastSeenAt)}` }),
   outbox: (message) => ({ next: sortable(message.nextAttemptAt) }),
   target: () => ({}),
-  drift: ({ state, since }): Readonly<Record<string, string>> => (state === 'drifted' ? { drifted: sortable(since) } : {}),
+  drift: ({ state, since }): Readonly<Record<string, string>> =>
+    state === 'drifted' ? { drifted: sortable(since) } : {},
   login: () => ({}),
   alert: (alert) => ({ since: sortable(alert.since) }),
   setting: () => ({}),
