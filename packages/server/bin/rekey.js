@@ -18,6 +18,20 @@ if (running < needed) {
   );
   process.exitCode = 1;
 } else {
+  if (process.argv[2] === 'serve') withSmallYoungHeap();
   const { main } = await import(built.href);
   await main(process.argv.slice(2));
+}
+
+/**
+ * V8 lets the space for short-lived objects grow to 134 MB under load; with 8 MB a server needs half the memory for the
+ * same CPU per request. That can only be said when a process begins, so it begins once more: as the same process, with
+ * the same id and streams (some 30 ms). Where that cannot be done, it just needs more memory.
+ */
+function withSmallYoungHeap() {
+  const flags = `${process.execArgv.join(' ')} ${process.env.NODE_OPTIONS ?? ''}`;
+  const isSaid = /--max[-_]semi[-_]space[-_]size/.test(flags);
+  if (isSaid || process.execve === undefined || process.platform === 'win32' || process.connected) return;
+  const words = [process.execPath, '--max-semi-space-size=4', ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(process.execPath, words, process.env);
 }

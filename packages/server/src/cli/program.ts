@@ -1,25 +1,5 @@
 import { Command, CommanderError, Help, Option } from 'commander';
-import { addAdopt } from './adopt.ts';
-import { addAudit } from './audit.ts';
-import { addBackup } from './backup.ts';
-import { addDoctor } from './doctor.ts';
-import { addHolders } from './holders.ts';
-import { addImport } from './import-aws.ts';
-import { addInit } from './init.ts';
 import { EXIT, reportFailure } from './output.ts';
-import { addPolicy } from './policy.ts';
-import { addQuarantine } from './quarantine.ts';
-import { addRepair } from './repair.ts';
-import { addRestore } from './restore.ts';
-import { addRollback } from './rollback.ts';
-import { addRole } from './role.ts';
-import { addRotate } from './rotate.ts';
-import { addRotation } from './rotation.ts';
-import { addSecret } from './secret.ts';
-import { addServe } from './serve.ts';
-import { addSetup } from './setup-postgres.ts';
-import { addStatus } from './status.ts';
-import { addUnstick } from './unstick.ts';
 
 const EPILOGUE = `
 Finding the server:
@@ -29,8 +9,11 @@ Finding the server:
 
 Exit codes: 0 success, 1 failure, 2 wrong use.`;
 
-/** The whole command line. Every command is one file and adds itself here. */
-export function createProgram(version: string): Command {
+/** A command adds itself to the command line. */
+export type AddCommand = (program: Command) => void;
+
+/** The command line with the given commands. */
+export function createProgram(version: string, commands: readonly AddCommand[]): Command {
   const program = new Command('rekey')
     .description('A secrets manager whose credentials never grow old.')
     .version(version)
@@ -38,29 +21,7 @@ export function createProgram(version: string): Command {
     .addHelpText('after', EPILOGUE)
     .configureHelp({ optionDescription: describeOption })
     .exitOverride();
-  for (const add of [
-    addServe,
-    addInit,
-    addSecret,
-    addRotation,
-    addSetup,
-    addAdopt,
-    addImport,
-    addRotate,
-    addRollback,
-    addRepair,
-    addUnstick,
-    addStatus,
-    addHolders,
-    addPolicy,
-    addRole,
-    addBackup,
-    addRestore,
-    addQuarantine,
-    addAudit,
-    addDoctor,
-  ])
-    add(program);
+  for (const add of commands) add(program);
   return program;
 }
 

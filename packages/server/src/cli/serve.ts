@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import { readConfig, type ServeFlags } from '../config.ts';
-import { runServer } from '../run-server.ts';
+import type { ServeFlags } from '../config.ts';
 
 /** `rekey serve`: runs until SIGTERM or SIGINT, drains, exits 0. */
 export function addServe(program: Command): void {
@@ -33,5 +32,11 @@ Environment:
 
 "rekey listening on URL" on standard output says that it is ready.`,
     )
-    .action(async (flags: ServeFlags) => runServer(await readConfig(flags, process.env)));
+    .action(serve);
+}
+
+/** The server is loaded here, so that other commands do without it. */
+async function serve(flags: ServeFlags): Promise<void> {
+  const [{ readConfig }, { runServer }] = await Promise.all([import('../config.ts'), import('../run-server.ts')]);
+  await runServer(await readConfig(flags, process.env));
 }
