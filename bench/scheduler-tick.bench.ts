@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { type Clock, DEFAULT_ROTATION_SETTINGS, type SecretRecord, silentLogger, systemRandom } from '@rekey/core';
 import { MemoryEscrowJournal } from '../packages/server/dist/engine/escrow.js';
 import { HeldSecrets } from '../packages/server/dist/engine/held-secrets.js';
+import { LoginBudget } from '../packages/server/dist/engine/login-budget.js';
+import { DEFAULT_LOGIN_LIMIT } from '../packages/server/dist/engine/login-count.js';
 import { RotationJournal } from '../packages/server/dist/engine/rotation-journal.js';
 import { Rotations } from '../packages/server/dist/engine/rotations.js';
 import { DEFAULT_WORKER_SETTINGS, Worker } from '../packages/server/dist/engine/worker.js';
@@ -120,7 +122,8 @@ function openWorker(store: Store, clock: Clock) {
   const rotations = new Rotations({ ...parts, journal, escrow: new MemoryEscrowJournal(), random: systemRandom });
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder: 'bench', caps: { overall: 0, perTarget: 0 } };
   const held = new HeldSecrets();
-  const worker = new Worker({ ...parts, journal, rotations, held, findFunction: () => null, settings });
+  const budget = new LoginBudget({ store, clock, limit: DEFAULT_LOGIN_LIMIT });
+  const worker = new Worker({ ...parts, journal, rotations, held, budget, findFunction: () => null, settings });
   return { worker, begun: () => begun };
 }
 

@@ -21,7 +21,7 @@ export class Dice {
 
 /** Damages a request as it travels: bytes changed, lost, doubled, put in, cut off. */
 export function mutateBytes(bytes: Uint8Array, dice: Dice): Uint8Array {
-  let mutated = Buffer.from(bytes);
+  let mutated: Buffer = Buffer.from(bytes);
   for (let times = 1 + dice.below(3); times > 0; times--) mutated = dice.pick(BYTE_MUTATIONS)(mutated, dice);
   return mutated;
 }
