@@ -1,8 +1,8 @@
 import type { PeriodicJob } from '../engine/worker.ts';
 import { type Access, createAccess } from './access/access.ts';
+import { CorrectionCases } from './corrections.ts';
 import type { ServiceParts } from './parts.ts';
 import { Permissions } from './permit.ts';
-import { CorrectionCases } from './corrections.ts';
 import { purgeJob } from './purge.ts';
 import { RandomPasswords } from './random-password.ts';
 import { Replicas } from './replicas.ts';

@@ -70,7 +70,8 @@ describe('every use case', () => {
   test('is in this table', async () => {
     const { service } = await open();
     // All of them go through `cases`, which holds none itself; those about users, roles and the like are tested beside them.
-    const { secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep } = service;
+    const { secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep } =
+      service;
     const classes = [secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep];
     const methods = classes.flatMap((part) =>
       Object.getOwnPropertyNames(Object.getPrototypeOf(part)).filter((name) => name !== 'constructor'),
