@@ -426,6 +426,36 @@ for (const version of ['embedded', 'debian-15'] as const satisfies readonly Post
       });
     });
 
+    describe('a server put back from a backup with an older password', () => {
+      onBench(
+        'takes the current value again from the role itself, which gets in with the value before',
+        async (bench) => {
+          const context = bench.context('single-user', 2, { admin: null });
+          const current = bench.credential('app', 'current-password');
+          await rotator.set({ context, current, pending: current, previous: bench.credential() });
+          await bench.as('app', 'current-password', 'select 1');
+          await assert.rejects(bench.as('app', APP_PASSWORD, 'select 1'));
+        },
+      );
+
+      onBench('takes it from the admin credential, though the role bears no mark of the secret yet', async (bench) => {
+        const context = bench.context('single-user', 2);
+        const current = bench.credential('app', 'current-password');
+        await rotator.set({ context, current, pending: current, previous: bench.credential() });
+        await bench.as('app', 'current-password', 'select 1');
+      });
+
+      onBench('is not believed to be where no known value logs in', async (bench) => {
+        const current = bench.credential('app', 'current-password');
+        const previous = bench.credential('app', 'unknown-password');
+        for (const admin of [null, bench.admin()]) {
+          const context = bench.context('single-user', 2, { admin });
+          await fails(rotator.set({ context, current, pending: current, previous }), 'refused-login', /app/);
+        }
+        await bench.as('app', APP_PASSWORD, 'select 1');
+      });
+    });
+
     describe('what is missing', () => {
       onBench(
         'privileges of the admin credential are named by plan as statements that, once run, suffice',
