@@ -13,6 +13,6 @@ export function addRollback(program: Command): void {
     verb: 'rollback',
     description: 'go back to the value before the current one, at the target and here',
     help: HELP,
-    summary: (name, { versionId }) => `${name}: version ${versionId} logs in and is current again`,
+    summary: (name, { versionId }) => `${name}: version ${versionId} passed its test and is current again`,
   });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { CURRENT, PREVIOUS } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { CURRENT, PREVIOUS, RekeyError } from '@rekey/core';
+import { FakeTarget, fake, rotationFunctionFrom, rotators } from '@rekey/rotators';
 import { textOf } from '../engine/testing.ts';
 import { openService, ROOT } from './testing.ts';
 
@@ -76,6 +76,22 @@ describe('correcting a secret', () => {
     await values.put(ROOT, { secretId: 'a', versionId: 'second'.padEnd(32, '-'), value });
     assert.equal((await rotation.describe(ROOT, 'a')).drift, null);
     assert.deepEqual((await status.get(ROOT)).drifted, []);
+  });
+
+  test('a value that no target knows has nothing to repair, and that is said', async () => {
+    const { service, engine } = await openService({
+      functions: (access, random) => {
+        const made = rotationFunctionFrom(rotators['random-value']!(), access, { random });
+        return () => made;
+      },
+    });
+    const value = { versionId: 'first'.padEnd(32, '-'), value: { kind: 'text', text: 'a key' } } as const;
+    await service.secrets.create(ROOT, { name: 'key', value });
+    await service.rotation.configure(ROOT, 'key', { functionArn: 'rekey-random-value' });
+    await assert.rejects(service.corrections.repair(ROOT, 'key'), (error) => {
+      return error instanceof RekeyError && error.reason === 'nothing-to-repair';
+    });
+    assert.equal(await engine.store.count('rotation'), 0);
   });
 
   test('unsticking tells that nothing is left pending', async () => {

@@ -1,7 +1,7 @@
 import type { Caller, RotationRecord, SecretRecord } from '@rekey/core';
 import type { Unstuck } from '../engine/unstick.ts';
 import type { ServiceParts } from './parts.ts';
-import { markedForDeletion } from './refusals.ts';
+import { functionNotInvocable, markedForDeletion, nothingToRepair } from './refusals.ts';
 import type { UseCases } from './use-case.ts';
 
 export interface BegunCorrection {
@@ -33,10 +33,20 @@ export class CorrectionCases {
   repair(caller: Caller, secretId: string): Promise<BegunCorrection> {
     const action = 'rekey:RepairSecret';
     return this.#cases.onSecret({ caller, action, secretId }, async ({ id, record: secret }, trail) => {
+      await this.#refuseWithoutTarget(secret);
       const rotation = await this.#parts.corrections.repair(id, caller.principal.arn);
       trail.versionId = rotation.previousVersionId;
       return { secret, rotation };
     });
+  }
+
+  /** A value that no target knows cannot be set at one. A function that cannot name its target may have one. */
+  async #refuseWithoutTarget({ arn, name, rotation }: SecretRecord): Promise<void> {
+    const functionArn = rotation?.functionArn ?? null;
+    if (functionArn === null) return;
+    const found = this.#parts.findFunction(functionArn);
+    if (found === null) throw functionNotInvocable(functionArn);
+    if (found.target !== undefined && (await found.target(arn)) === null) throw nothingToRepair(name);
   }
 
   /** Explains a leftover pending version from what its target accepts, and resolves it where that is known. */

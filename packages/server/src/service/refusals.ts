@@ -79,6 +79,13 @@ export function functionNotInvocable(functionArn: string): RekeyError {
   });
 }
 
+export function nothingToRepair(name: string): RekeyError {
+  return new RekeyError('invalid-state', `"${name}" is known to no target, so that there is nothing to repair.`, {
+    reason: 'nothing-to-repair',
+    facts: { name },
+  });
+}
+
 export function tooManyLabels(versionId: string): RekeyError {
   return new RekeyError('limit-exceeded', `Version ${versionId} would carry more than 20 labels.`, {
     reason: 'too-many-labels',
