@@ -428,6 +428,15 @@ describe('some requests need more than their own action', () => {
   });
 });
 
+test('the tags of a user are what policies about users may look at', async () => {
+  const team = { StringEquals: { 'aws:ResourceTag/team': 'blue' } };
+  const house = await open({ own: [allow({ Action: 'iam:GetUser', Condition: team })] });
+  const { users } = house.service.access;
+  await users.create(ROOT, { name: 'bob', path: '/', tags: [{ key: 'team', value: 'red' }] });
+  await users.get(house.ana, 'ana');
+  assert.equal((await refusalOf(users.get(house.ana, 'bob'))).facts.action, 'iam:GetUser');
+});
+
 describe('an admin credential', () => {
   const ADMIN = JSON.stringify({ engine: 'postgres', host: 'mine', masterarn: 'other' });
   const WRITE = ['secretsmanager:PutSecretValue', 'secretsmanager:UpdateSecret', 'secretsmanager:CreateSecret'];

@@ -254,3 +254,40 @@ test('names are taken within their region only; a made-up ARN is of the region a
   const gone = await there.call('DeleteSecret', { SecretId: 'never', ForceDeleteWithoutRecovery: true });
   assert.ok(gone.ARN.startsWith(`arn:aws:secretsmanager:${ELSEWHERE}:`));
 });
+
+test('a name in a region leads to one secret, whoever asks for it at the same time', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const face = await openFace();
+    const there = face.in(THERE);
+    await face.call('CreateSecret', { Name: 'a', ClientRequestToken: token('t'), SecretString: 'ours' });
+    const [created, replicated] = await Promise.allSettled([
+      there.call('CreateSecret', { Name: 'a', ClientRequestToken: token('t'), SecretString: 'theirs' }),
+      face.call('ReplicateSecretToRegions', { SecretId: 'a', AddReplicaRegions: [{ Region: THERE }] }),
+    ]);
+    assert.equal(replicated.status, 'fulfilled');
+    const isTheirs = created.status === 'fulfilled';
+    const { SecretString } = await there.call('GetSecretValue', { SecretId: 'a' });
+    assert.equal(SecretString, isTheirs ? 'theirs' : 'ours');
+    const { ReplicationStatus } = await face.call('DescribeSecret', { SecretId: 'a' });
+    assert.deepEqual(
+      ReplicationStatus.map(({ Status }) => Status),
+      [isTheirs ? 'Failed' : 'InSync'],
+    );
+  }
+});
+
+test('promoting and removing a replica at the same time ends in one of both', async () => {
+  for (let round = 0; round < 20; round += 1) {
+    const face = await open();
+    const there = face.in(THERE);
+    const [promoted, removed] = await Promise.allSettled([
+      there.call('StopReplicationToReplica', { SecretId: 'a' }),
+      face.call('RemoveRegionsFromReplication', { SecretId: 'a', RemoveReplicaRegions: [THERE] }),
+    ]);
+    assert.notEqual(promoted.status, removed.status);
+    assert.ok(!('ReplicationStatus' in (await face.call('DescribeSecret', { SecretId: 'a' }))));
+    if (promoted.status === 'fulfilled')
+      assert.equal((await there.call('GetSecretValue', { SecretId: 'a' })).SecretString, 'one');
+    else assert.equal((await there.refusal('GetSecretValue', { SecretId: 'a' })).text, NOT_THERE);
+  }
+});
