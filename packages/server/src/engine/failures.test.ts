@@ -126,6 +126,22 @@ describe('failures', () => {
     assert.equal(await house.textOf(CURRENT), value);
   });
 
+  test('who asks again need not wait for the pause after a failure; the schedule does', async () => {
+    const { worker, begin, rotations, latest, target, house } = await open('single-user');
+    target.changeByHand('admin', 'other');
+    const first = await begin();
+    await worker.tick();
+    assert.equal((await latest()).lastErrorClass, 'refused-login');
+    await rotations.beginDue(house.secretId);
+    await worker.tick();
+    assert.equal((await latest()).attempts, 1);
+    target.changeByHand('admin', 'admin-password');
+    assert.equal((await begin()).id, first.id);
+    await worker.tick();
+    assert.equal((await latest()).state, 'done');
+    assert.equal(await house.accepts(CURRENT), true);
+  });
+
   test('a refused login is tried three times and no more, to stay below lock-out limits', async () => {
     const { worker, begin, latest, target, pass } = await open('single-user');
     target.changeByHand('admin', 'other');

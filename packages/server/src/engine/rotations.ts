@@ -48,7 +48,7 @@ export class Rotations {
   /**
    * Begins a rotation: configuration, empty pending version and record in one commit. While the overlap of the last one
    * runs it is queued, and says so in `waitingFor`. The same version id again returns what it began before; without one,
-   * a rotation at work is joined. A blocked one is taken up again either way.
+   * a rotation at work is joined. One that is blocked or waits after a failure is taken up again either way.
    *
    * @param secretId the record's id
    * @throws RekeyError as {@link startRotation}, and `not-found`
@@ -102,12 +102,14 @@ export class Rotations {
     }
   }
 
-  /** Takes a blocked rotation up again, from its first step with its recorded value; of any other: nothing happens. */
+  /**
+   * Takes up again what is blocked, or waits after a failure: somebody asks, so something may have been put right. Of any
+   * other rotation: nothing happens.
+   */
   async reattempt(secretId: string): Promise<RotationRecord | null> {
     const secret = await this.#secret(secretId);
     const { active } = await this.#atWork(secret.record);
-    if (active === null) return null;
-    return active.record.state === 'blocked' ? this.#resume(active) : active.record;
+    return active === null ? null : this.#takeUp(active);
   }
 
   /**
@@ -201,7 +203,7 @@ export class Rotations {
       try {
         if (start.start === 'joined' && request.cause === 'schedule') await this.#unplan(secret);
         return start.start === 'joined'
-          ? await this.#join(start, active)
+          ? await this.#join(start, active, request)
           : await this.#commitBegin(secret, start, active);
       } catch (error) {
         if (attempt >= ATTEMPTS || !isConflict(error)) throw error;
@@ -223,10 +225,25 @@ export class Rotations {
     return (await this.history(secret.id)).find((record) => record.versionId === versionId) ?? null;
   }
 
-  async #join({ record }: Start & { start: 'joined' }, active: Entry<RotationRecord> | null): Promise<RotationRecord> {
-    if (active?.record.state !== 'blocked') return record;
-    const resuming = await this.#resume(active);
-    return active.id === record.id ? resuming : record;
+  /** The schedule, which asks again and again, takes up only what a person was told of and left. */
+  async #join(
+    { record }: Start & { start: 'joined' },
+    active: Entry<RotationRecord> | null,
+    { cause }: BeginRequest,
+  ): Promise<RotationRecord> {
+    if (active === null || (cause === 'schedule' && active.record.state !== 'blocked')) return record;
+    const takenUp = await this.#takeUp(active);
+    return active.id === record.id ? takenUp : record;
+  }
+
+  async #takeUp(active: Entry<RotationRecord>): Promise<RotationRecord> {
+    const { record } = active;
+    if (record.state === 'blocked') return this.#resume(active);
+    const now = this.#parts.clock.now();
+    if (!waitsAfterFailure(record, now)) return record;
+    if (record.setStartedAt === null && record.promotedAt === null) return this.#resume(active);
+    const hurried = { ...record, nextAttemptAt: now };
+    return (await this.#parts.journal.write('recovery', active, hurried, null)).record;
   }
 
   async #commitBegin(
@@ -335,6 +352,11 @@ function nudged({ id, revision, record }: Entry<RotationRecord>, begun: Rotation
     return [{ before: record, after: resumed(record, begun.previousVersionId, now), id, revision }];
   if (record.promotedAt !== null) return [];
   return [{ before: record, after: { ...record, nextAttemptAt: now }, id, revision }];
+}
+
+/** Nothing is being done and nothing is in doubt: only the pause stands between a person who asks and the next attempt. */
+function waitsAfterFailure({ doing, lastErrorClass, nextAttemptAt }: RotationRecord, now: number): boolean {
+  return doing === null && lastErrorClass !== null && nextAttemptAt !== null && nextAttemptAt > now;
 }
 
 function mayStop(record: RotationRecord): boolean {
