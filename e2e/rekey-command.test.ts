@@ -5,6 +5,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { rootClient } from './support/clients.ts';
 import { run } from './support/running.ts';
+import { assertSentence } from './support/sentences.ts';
 import {
   clientEnvironment,
   REKEY,
@@ -28,14 +29,6 @@ async function withServer(context: TestContext) {
     return JSON.parse(out);
   };
   return { server, dataFolder, rekey, json };
-}
-
-/** One sentence on standard error, without a stack trace, and the exit code. */
-function assertSentence(ended: { code: number | null; err: string }, code: number, sentence: RegExp): void {
-  assert.match(ended.err, sentence);
-  assert.equal(ended.err.trimEnd().split('\n').length, 1, ended.err);
-  assert.doesNotMatch(ended.err, /\n\s+at /);
-  assert.equal(ended.code, code, ended.err);
 }
 
 describe('rekey --help', { concurrency: 2 }, () => {

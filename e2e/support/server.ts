@@ -5,7 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { atEnd, type Cleanup } from './cleanup.ts';
 import { type Ended, run } from './running.ts';
+
+export type { Cleanup } from './cleanup.ts';
 
 /** The command as users run it: the built one. `npm test` builds before it tests. */
 export const REKEY = fileURLToPath(new URL('../../packages/server/bin/rekey.js', import.meta.url));
@@ -26,11 +29,6 @@ export interface TestServer {
   kill(): Promise<void>;
   /** Resolves when the process is gone, however it ended, with its exit code (null: a signal). */
   readonly ended: Promise<number | null>;
-}
-
-/** What a test or suite runs when it has ended, also when it failed. */
-export interface Cleanup {
-  after(fn: () => Promise<void>): void;
 }
 
 export interface StartOptions {
@@ -54,10 +52,11 @@ export async function startServer(options: StartOptions): Promise<TestServer> {
     { env: environmentOf(options.environment), stdio: ['ignore', 'pipe', 'pipe'] },
   );
   const ended = once(child, 'exit').then(() => child.exitCode);
-  options.test?.after(async () => {
-    child.kill('SIGKILL');
-    await ended;
-  });
+  if (options.test !== undefined)
+    atEnd(options.test, async () => {
+      child.kill('SIGKILL');
+      await ended;
+    });
   let printed = '';
   child.stderr.on('data', (chunk: Buffer) => {
     printed += chunk.toString();
@@ -98,7 +97,7 @@ export function runRekey(
 /** A temporary folder that goes away when the test has ended. */
 export async function temporaryFolder(test: Cleanup): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'rekey-e2e-'));
-  test.after(() => rm(folder, { recursive: true, force: true }));
+  atEnd(test, () => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 

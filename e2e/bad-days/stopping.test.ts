@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { available, type RunningPostgres, startPostgres } from '../../scripts/test-services/postgres.ts';
+import { rootClient, rotationsOf, secretPath, textOf } from '../support/clients.ts';
+import { logsIn, PostgresTarget } from '../support/postgres-target.ts';
+import { runRekey, startServer, temporaryFolder } from '../support/server.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
+import { until } from '../support/until.ts';
+
+test('SIGTERM answers what was begun, exits 0 and leaves no note of a running server', async (context) => {
+  const dataFolder = join(await temporaryFolder(context), 'data');
+  const server = await startServer({ dataFolder, test: context });
+  const client = rootClient(server.endpoint);
+  await client.call('CreateSecret', { Name: 'a', SecretString: 'x' });
+  const asked = Array.from({ length: 50 }, () =>
+    client.call('GetSecretValue', { SecretId: 'a' }).then(
+      (answer) => answer.SecretString,
+      (error: { code: string }) => error.code,
+    ),
+  );
+  const code = server.stop();
+  const told = await Promise.all(asked);
+  assert.equal(await code, 0);
+  for (const answer of told) assert.ok(answer === 'x' || answer === 'unreachable', String(answer));
+  await assert.rejects(readFile(join(dataFolder, 'server.json')), /ENOENT/);
+  assert.equal((await runRekey(['audit', 'verify', '--data', dataFolder])).code, 0);
+});
+
+test('SIGINT does the same', async (context) => {
+  const dataFolder = join(await temporaryFolder(context), 'data');
+  const server = await startServer({ dataFolder, test: context });
+  server.process.kill('SIGINT');
+  assert.equal(await server.ended, 0);
+});
+
+const { available: startable, why } = available('embedded');
+
+describe('a server stopped in the middle of a rotation', { skip: startable ? false : why }, () => {
+  let postgres: RunningPostgres;
+  let target: PostgresTarget;
+  before(async () => {
+    postgres = await startPostgres({ version: 'embedded' });
+    target = await PostgresTarget.open(postgres);
+  });
+  after(async () => {
+    await target?.close();
+    await postgres?.stop();
+  });
+
+  for (const strategy of ['single-user', 'alternating-users'])
+    test(`goes on after its next start (${strategy})`, async (context) => {
+      const proxy = await startProxy(context, postgres.port);
+      proxy.set({ slow: 150 });
+      const dataFolder = join(await temporaryFolder(context), 'data');
+      const server = await startServer({ dataFolder, test: context });
+      const client = rootClient(server.endpoint);
+      await client.call('CreateSecret', {
+        Name: 'admin',
+        SecretString: JSON.stringify({ ...target.admin, port: proxy.port }),
+      });
+      const role = { ...(await target.newRole()), port: proxy.port, masterarn: 'admin' };
+      await client.call('CreateSecret', { Name: 'db', SecretString: JSON.stringify(role) });
+      const wish = { rotator: 'postgres', strategy, overlap: '1s', usernameMayChange: true };
+      await client.native('PUT', secretPath('db', 'rotation'), wish);
+      await client.native('POST', secretPath('db', 'rotate'));
+      await until(async () => ((await rotationsOf(client, 'db'))[0]?.state === 'created' ? true : null));
+      assert.equal(await server.stop(), 0);
+
+      const next = await startServer({ dataFolder, test: context });
+      const again = rootClient(next.endpoint);
+      await until(async () => ((await rotationsOf(again, 'db'))[0]?.state === 'done' ? true : null), 30_000);
+      assert.equal((await rotationsOf(again, 'db')).length, 1, 'it is the same rotation');
+      assert.ok(await logsIn(await textOf(again, 'db')));
+      assert.equal(await next.stop(), 0);
+    });
+});

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, describe, type TestContext, test } from 'node:test';
+import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
+import { rootClient, textOf } from './support/clients.ts';
+import { type DatabaseCredential, logsIn, PostgresTarget } from './support/postgres-target.ts';
+import { runRekey, startServer, temporaryFolder } from './support/server.ts';
+
+const { available: startable, why } = available('embedded');
+
+describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2 }, () => {
+  let postgres: RunningPostgres;
+  let target: PostgresTarget;
+  before(async () => {
+    postgres = await startPostgres({ version: 'embedded' });
+    target = await PostgresTarget.open(postgres);
+  });
+  after(async () => {
+    await target?.close();
+    await postgres?.stop();
+  });
+
+  async function withServer(context: TestContext) {
+    const folder = await temporaryFolder(context);
+    const dataFolder = join(folder, 'data');
+    const server = await startServer({ dataFolder, test: context });
+    const rekey = (words: readonly string[], input = '') => runRekey([...words, '--data', dataFolder], { input });
+    const setup = async (name: string, role: DatabaseCredential, ...words: string[]) => {
+      const passwordFile = join(folder, 'password');
+      await writeFile(passwordFile, `${role.password}\n`, { mode: 0o600 });
+      const where = ['--host', role.host, '--port', String(role.port), '--dbname', role.dbname, '--ssl', 'false'];
+      const who = ['--username', role.username, '--password-file', passwordFile];
+      return rekey(['setup', 'postgres', name, ...where, ...who, ...words]);
+    };
+    const admin = () => rekey(['secret', 'put', 'admin'], JSON.stringify(target.admin));
+    return { client: rootClient(server.endpoint), rekey, setup, admin };
+  }
+
+  test('without an admin credential: proves, plans, stores and schedules; then it rotates', async (context) => {
+    const { client, rekey, setup } = await withServer(context);
+    const role = await target.newRole();
+    const done = await setup('db', role, '--overlap', '5s', '--yes');
+    assert.equal(done.code, 0, done.err);
+    assert.match(done.err, new RegExp(`the server accepts it \\(${role.username} logged in\\)`));
+    assert.match(done.err, /a rotation would use single-user/);
+    assert.match(done.err, /ALTER ROLE ".*" PASSWORD 'SCRAM-SHA-256\$…'/);
+    assert.match(done.out, /^db: rotates every 30d; /);
+    const rotated = await rekey(['rotate', 'db', '--wait']);
+    assert.match(rotated.out, /current was refused for \d+ ms; the old value is proven refused/, rotated.err);
+    assert.ok(await logsIn(await textOf(client, 'db')));
+  });
+
+  test('with an admin credential: two users, and nobody is refused', async (context) => {
+    const { client, rekey, setup, admin } = await withServer(context);
+    await admin();
+    const role = await target.newRole();
+    const wish = ['--admin', 'admin', '--strategy', 'alternating-users', '--username-may-change', '--overlap', '5s'];
+    const done = await setup('db', role, ...wish, '--yes');
+    assert.equal(done.code, 0, done.err);
+    assert.match(done.err, /expected window in which current is refused: none/);
+    assert.match((await rekey(['rotate', 'db', '--wait'])).out, /the old value stays valid until /);
+    assert.ok(await logsIn(await textOf(client, 'db')));
+    assert.ok(await logsIn(await textOf(client, 'db', 'AWSPREVIOUS')));
+  });
+
+  test('prints what the admin credential lacks, and rotates nothing before it is granted', async (context) => {
+    const { rekey, setup, admin } = await withServer(context);
+    await admin();
+    const role = await target.newRole();
+    await target.mayAdminister(role, false);
+    const wish = ['--admin', 'admin', '--strategy', 'alternating-users', '--username-may-change', '--yes'];
+    const lacking = await setup('db', role, ...wish);
+    assert.equal(lacking.code, 1);
+    const [, statement = ''] = /first, a superuser must run:\n +(GRANT .*);/.exec(lacking.err) ?? [];
+    assert.match(statement, /WITH ADMIN OPTION/);
+    assert.match((await rekey(['rotation', 'show', 'db'])).out, /no rotation configured/);
+    await target.asSuperuser(statement);
+    const granted = await setup('db', role, ...wish);
+    assert.equal(granted.code, 0, granted.err);
+    assert.equal((await rekey(['rotate', 'db', '--wait'])).code, 0);
+  });
+
+  test('never lets applications read what was not seen to log in', async (context) => {
+    const { client, setup } = await withServer(context);
+    const role = await target.newRole();
+    assert.equal((await setup('db', role, '--yes')).code, 0);
+    const refused = await setup('db', { ...role, password: 'not-the-password' }, '--yes');
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /refused the credential .*The value before is current again/);
+    assert.ok(await logsIn(await textOf(client, 'db')));
+    const away = await setup('db', { ...role, port: 1 }, '--yes');
+    assert.match(away.err, /could not be asked .*see that it answers/);
+    assert.ok(await logsIn(await textOf(client, 'db')));
+  });
+
+  test('adopt verifies a credential that is stored already, and changes nothing', async (context) => {
+    const { client, rekey } = await withServer(context);
+    const role = await target.newRole();
+    await rekey(['secret', 'put', 'db'], JSON.stringify(role));
+    const before = await textOf(client, 'db');
+    const adopted = await rekey(['adopt', 'db', '--rotator', 'postgres']);
+    assert.equal(adopted.code, 0, adopted.err);
+    assert.match(adopted.out, /^db: the stored credential is accepted \(.* logged in\); nothing was changed\n/);
+    assert.equal(await textOf(client, 'db'), before);
+    assert.ok(await logsIn(before));
+    await rekey(['secret', 'put', 'db'], JSON.stringify({ ...role, password: 'wrong' }));
+    const wrong = await rekey(['adopt', 'db', '--rotator', 'postgres', '--json']);
+    assert.equal(wrong.code, 1);
+    assert.equal(JSON.parse(wrong.out.split('\n')[0] ?? '').probe.outcome, 'refused');
+  });
+
+  test('asks nobody where there is no terminal', async (context) => {
+    const { rekey } = await withServer(context);
+    const asked = await rekey(['setup', 'postgres', 'db']);
+    assert.equal(asked.code, 2);
+    assert.match(asked.err, /not given, and there is no terminal to ask on/);
+  });
+});
