@@ -40,7 +40,17 @@ interface Story {
 }
 
 const UNTIL_PROMOTION = [
-  ...['begin', 'target-proof', 'create-intent', 'escrow', 'value', 'create-outcome', 'set-intent', 'set-outcome'],
+  ...[
+    'begin',
+    'login',
+    'target-proof',
+    'create-intent',
+    'escrow',
+    'value',
+    'create-outcome',
+    'set-intent',
+    'set-outcome',
+  ],
   ...['test-outcome', 'promotion'],
 ];
 

@@ -37,6 +37,21 @@ async function filesUnder(folder: string): Promise<string[]> {
   return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
 }
 
+test('the search finds a value in every form, also in the middle of something longer', () => {
+  const value = 'a+value/with "signs" 0123456789';
+  const hidden = [
+    ...[value, `{"a":${JSON.stringify(value)}}`, `/path?value=${encodeURIComponent(value)}`],
+    Buffer.from(`before ${value} after`).toString('hex'),
+    ...[0, 1, 2].map((pad) => Buffer.from(`${'-'.repeat(pad)}${value}--`).toString('base64')),
+    ...[0, 1, 2].map((pad) => Buffer.from(`${'-'.repeat(pad)}${value}--`).toString('base64url')),
+  ];
+  for (const text of hidden)
+    assert.ok(
+      forms(value).some((form) => text.includes(form)),
+      text,
+    );
+});
+
 describe('no secret value is to be found', { skip: startable ? false : why }, () => {
   let postgres: RunningPostgres;
   let target: PostgresTarget;
@@ -80,7 +95,8 @@ describe('no secret value is to be found', { skip: startable ? false : why }, ()
     await runRekey(['secret', 'put', 'by/hand', '--data', dataFolder], { input: put });
     await client.call('CreateSecret', { Name: 'bad', SecretString: put, Tags: [{ Key: 1 }] } as never).catch(() => {});
     await client.call('PutSecretValue', { SecretId: 'none', SecretString: put }).catch(() => {});
-    await client.call('CreateSecret', { Name: 'admin', SecretString: JSON.stringify(target.admin) });
+    const admin = JSON.stringify({ ...target.admin, port: proxy.port });
+    await client.call('CreateSecret', { Name: 'admin', SecretString: admin });
     for (const strategy of ['single-user', 'alternating-users']) {
       const role = { ...(await target.newRole()), port: proxy.port, masterarn: 'admin' };
       values.push(role.password);
