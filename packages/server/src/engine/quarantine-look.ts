@@ -13,6 +13,7 @@ import { withDeadline } from './deadline.ts';
 import { failureOf, sentence } from './failure.ts';
 import type { QuarantineOutcome, QuarantineRow } from './quarantine-report.ts';
 import type { QuarantineWrites } from './quarantine-writes.ts';
+import type { StepFailure } from './rotation-change.ts';
 import type { TargetProofs } from './target-proof.ts';
 import { findLabelled, findVersion } from './versions.ts';
 
@@ -109,16 +110,11 @@ export class QuarantineLook {
 
   /** Gives the target a value that is known here, newest first, and makes it current once it logs in. */
   async #repair(probed: Probed): Promise<QuarantineRow> {
-    const { secret, rotationFunction, signal } = probed;
+    const { secret } = probed;
     let failed = 'No known value of it logs in';
     for (const versionId of await this.#valuesToSet(probed)) {
-      const fence = await this.#parts.writes.raiseNumber(secret.id);
-      const event = { Step: 'setSecret' as const, SecretId: secret.arn, ClientRequestToken: versionId };
-      try {
-        await this.#timed(secret, signal, (within) => rotationFunction.invoke(event, { fence, signal: within }));
-      } catch (error) {
-        const failure = failureOf(error, 'setSecret');
-        if (failure.errorClass === 'unreachable') throw error;
+      const failure = await this.#set(probed, versionId);
+      if (failure !== null) {
         failed = `No known value of it logs in, and its target could not be given one. ${sentence(failure)}`;
         continue;
       }
@@ -127,6 +123,27 @@ export class QuarantineLook {
       failed = `Its target took version ${versionId} but does not let it in: ${set.reason}`;
     }
     return row(secret, 'refused', `${ended(failed)} Put the value its target accepts, then end the quarantine.`);
+  }
+
+  /**
+   * Null when the target took it. Without the journal the target may have seen numbers that nobody here remembers: once,
+   * ours goes above them, as no rotation is at work that could be overtaken.
+   */
+  async #set({ secret, rotationFunction, signal }: Probed, versionId: string): Promise<StepFailure | null> {
+    const event = { Step: 'setSecret' as const, SecretId: secret.arn, ClientRequestToken: versionId };
+    let above = 0;
+    for (;;) {
+      const fence = await this.#parts.writes.raiseNumber(secret.id, above);
+      try {
+        await this.#timed(secret, signal, (within) => rotationFunction.invoke(event, { fence, signal: within }));
+        return null;
+      } catch (error) {
+        const failure = failureOf(error, 'setSecret');
+        if (failure.errorClass === 'unreachable') throw error;
+        if (above > 0 || failure.observedFence === null) return failure;
+        above = failure.observedFence;
+      }
+    }
   }
 
   async #repaired(secret: SecretRecord, versionId: string): Promise<QuarantineRow> {
@@ -166,11 +183,14 @@ function copyIdOf(versionId: string): string {
   return createHash('sha256').update(`copy of ${versionId}`).digest('hex').slice(0, 32);
 }
 
+/**
+ * The newest known may be of a rotation that was under way when the server was lost, and never have reached its target:
+ * then the one before it is what applications hold. What was *previous* in the backup comes after both.
+ */
 function othersToTry(secret: SecretRecord, currentId: string): readonly string[] {
   const previous = findLabelled(secret, PREVIOUS)?.id;
   const newer = newerThanCurrent(secret, currentId);
-  const tried = new Set(previous === undefined ? newer : [...newer.slice(0, OTHERS_TRIED - 1), previous]);
-  return [...tried].slice(0, OTHERS_TRIED);
+  return [...newer, ...(previous === undefined ? [] : [previous])].slice(0, OTHERS_TRIED);
 }
 
 /** Versions with a value that were made after the current one, newest first: the journal's, and a pending one. */

@@ -66,8 +66,8 @@ export class QuarantineWrites {
     });
   }
 
-  /** The next number of the secret's rotation, durable before a target hears of it. */
-  async raiseNumber(secretId: string): Promise<number> {
+  /** The next number of the secret's rotation, above the given one too, durable before a target hears of it. */
+  async raiseNumber(secretId: string, above = 0): Promise<number> {
     const raised = await this.#change(
       secretId,
       'rekey:QuarantineRepair',
@@ -76,10 +76,8 @@ export class QuarantineWrites {
       (secret) => {
         if (secret.rotation === null)
           throw new RekeyError('invalid-state', `Rotation was never configured on ${secret.name}.`);
-        return {
-          secret: { ...secret, rotation: { ...secret.rotation, number: secret.rotation.number + 1 } },
-          writes: [],
-        };
+        const number = Math.max(secret.rotation.number, above) + 1;
+        return { secret: { ...secret, rotation: { ...secret.rotation, number } }, writes: [] };
       },
     );
     return raised.rotation?.number ?? 0;

@@ -129,7 +129,7 @@ export class Quarantine {
     if (first === undefined) return;
     throw new RekeyError(
       'invalid-state',
-      `The quarantine is not ended: ${hindering.length} findings need a person, the first of them ${first.name}: ${first.sentence}`,
+      `The quarantine is not ended: ${hindering.length} findings need a person, the first of them ${first.name}: ${first.sentence} Those that may wait are left alone by \`rekey quarantine end --despite-findings\`.`,
       { reason: 'quarantine-findings' },
     );
   }
