@@ -1,6 +1,7 @@
 import type { PeriodicJob } from '../engine/worker.ts';
 import { type Access, createAccess } from './access/access.ts';
 import { CorrectionCases } from './corrections.ts';
+import { Declarations } from './declaration/declarations.ts';
 import type { ServiceParts } from './parts.ts';
 import { Permissions } from './permit.ts';
 import { purgeJob } from './purge.ts';
@@ -33,6 +34,7 @@ export interface Service {
   readonly status: StatusCase;
   readonly upkeep: UpkeepCases;
   readonly access: Access;
+  readonly declarations: Declarations;
   readonly sts: Sts;
   /** For requests that are refused before a use case begins. */
   readonly cases: Pick<UseCases, 'refuse'>;
@@ -59,6 +61,7 @@ export function createService(parts: ServiceParts): Service {
     status: new StatusCase(parts, cases),
     upkeep: new UpkeepCases(parts.upkeep, cases),
     access,
+    declarations: new Declarations(parts, cases, permissions),
     sts: new Sts({ ...parts, ...parts.sts, directory }, cases, access.inline),
     cases,
     jobs: [purgeJob({ ...parts, changes })],

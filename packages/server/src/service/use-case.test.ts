@@ -44,6 +44,9 @@ const USE_CASES: Readonly<Record<string, (service: Service, caller: Caller) => P
   'iam:SimulatePrincipalPolicy': ({ simulation }, caller) =>
     simulation.ofSecret(caller, { principal: ROOT.principal.arn, action: 'sts:X', secretId: 'a', keys: {} }),
   'rekey:AdoptSecret': ({ rotation }, caller) => rotation.adopt(caller, 'a'),
+  'rekey:ApplyDeclaration': ({ declarations }, caller) =>
+    declarations.apply(caller, { declaration: {}, prune: false, shown: null }),
+  'rekey:PlanDeclaration': ({ declarations }, caller) => declarations.plan(caller, { declaration: {}, prune: false }),
   'rekey:Backup': ({ upkeep }, caller) => upkeep.backup(caller),
   'rekey:ConfigureRotation': ({ rotation }, caller) => rotation.configure(caller, 'a', {}),
   'rekey:DescribeRotation': ({ rotation }, caller) => rotation.describe(caller, 'a'),
@@ -73,7 +76,7 @@ describe('every use case', () => {
     const { secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep } =
       service;
     const classes = [secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep];
-    const methods = classes.flatMap((part) =>
+    const methods = [...classes, service.declarations].flatMap((part) =>
       Object.getOwnPropertyNames(Object.getPrototypeOf(part)).filter((name) => name !== 'constructor'),
     );
     assert.equal(methods.length, Object.keys(USE_CASES).length);

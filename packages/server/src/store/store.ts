@@ -28,6 +28,7 @@ import { Lru } from './lru.ts';
 import { RecordCache } from './record-cache.ts';
 import { findUnopenable } from './record-check.ts';
 import { openRecord, sealWrite } from './sealed-record.ts';
+import { StagedDriver } from './staged-driver.ts';
 
 /** A record as it was read. */
 export interface Entry<T> {
@@ -75,6 +76,18 @@ export const DEFAULT_STALENESS = 1_000;
 interface SizedEntry<K extends CollectionName> {
   readonly entry: Entry<Collections[K]>;
   readonly size: number;
+}
+
+/** Changes that are made in one commit, or not at all. */
+export interface Staging {
+  /** Shows the changes committed to it, on top of the store beneath. */
+  readonly store: Store;
+  /**
+   * Commits them beneath; null where there are none.
+   *
+   * @throws RekeyError `conflict` if a record they write was written by somebody else since it was first looked at here
+   */
+  land(): Promise<number | null>;
 }
 
 /**
@@ -169,6 +182,20 @@ export class Store {
       for (const { collection, id } of writes) this.#forget(collection, id);
       for (const { collection, id } of options.checks ?? []) this.#forget(collection, id);
     }
+  }
+
+  /** A store over this one that keeps to itself what is committed to it, until that is landed. */
+  stage(): Staging {
+    const driver = new StagedDriver(this.#driver);
+    const land = async () => {
+      const writes = driver.writes().map(({ collection, id, base, stored }) => {
+        const name = collection as CollectionName;
+        const record = stored === null ? null : openRecord(this.keyring, name, stored).record;
+        return { collection: name, id, record, expect: base } as StoreWrite;
+      });
+      return writes.length === 0 ? null : this.commit(writes);
+    };
+    return { store: new Store({ driver, keyring: this.keyring }), land };
   }
 
   /** By exact name, through the collection `name`. */

@@ -87,6 +87,11 @@ testFace({
     request('GET', '/rekey/quarantine'),
     request('POST', '/rekey/quarantine/end', {}),
     request('POST', '/rekey/backup'),
+    request('POST', '/rekey/plan', {
+      groups: { g: { policies: {} } },
+      secrets: { [NAME]: { rotator: 'random-value' } },
+    }),
+    request('POST', '/rekey/apply', { users: { u: null }, prune: false }),
   ],
 });
 
@@ -113,6 +118,26 @@ describe('the native face', () => {
       ['create', 'set', 'test', 'finish'],
     );
     assert.ok(!JSON.stringify(shown).includes(VALUE));
+  });
+
+  test('plans what is declared, and deletes nobody for a section with nothing behind it', async () => {
+    const { face } = await open();
+    const trust = {
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Principal: { AWS: '000000000000' }, Action: 'sts:AssumeRole' }],
+    };
+    const declared = { users: { app: null }, roles: { job: { trust, maxSession: '2h' } }, prune: true };
+    const planned = await ask(face, request('POST', '/rekey/plan', declared));
+    const { changes, plan } = planned.body as unknown as { changes: { details: object[] }[]; plan: string };
+    assert.deepEqual(changes[1]?.details.at(-1), { member: 'maxSession', entry: null, after: 7200 });
+    const applied = await ask(face, request('POST', '/rekey/apply', { ...declared, plan }));
+    assert.deepEqual([applied.status, applied.body], [200, planned.body]);
+    const late = await ask(face, request('POST', '/rekey/apply', { ...declared, plan }));
+    assert.equal(late.status, 409);
+    const empty = await ask(face, request('POST', '/rekey/plan', { users: null, prune: true }));
+    assert.deepEqual(empty.body.changes, []);
+    const none = await ask(face, request('POST', '/rekey/plan', { users: {}, prune: true }));
+    assert.equal((none.body.changes as unknown as object[]).length, 1);
   });
 
   test('takes whole days as AWS’s own rule, so that DescribeSecret can show them', async () => {
@@ -152,6 +177,21 @@ describe('the native face', () => {
       request('PUT', `${PATH}/rotation`, { rotator: 'random-value', every: '30m', overlap: '1h' }),
       400,
       'interval-not-longer-than-overlap',
+    ],
+    ['an unknown section', request('POST', '/rekey/plan', { user: {} }), 400, 'malformed-body'],
+    ['a name declared twice', request('POST', '/rekey/plan', { users: { a: {}, A: {} } }), 400, 'malformed-body'],
+    ['a name that is none', request('POST', '/rekey/plan', { users: { 'a b': {} } }), 400, 'malformed-body'],
+    [
+      'a policy as text',
+      request('POST', '/rekey/plan', { policies: { p: { document: '{}' } } }),
+      400,
+      'malformed-body',
+    ],
+    [
+      'a malformed duration of a declared secret',
+      request('POST', '/rekey/plan', { secrets: { [NAME]: { every: 'soon' } } }),
+      400,
+      'duration-malformed',
     ],
     ['an unknown secret', request('GET', '/rekey/secrets/none/rotation'), 404, 'secret-not-found'],
     ['an unknown rotation', request('GET', `${PATH}/rotations/none`), 404, 'rotation-not-found'],

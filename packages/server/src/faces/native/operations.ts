@@ -1,9 +1,10 @@
 import type { Caller } from '@rekey/core';
+import type { DeclarationWish } from '../../service/declaration/declarations.ts';
 import type { RotationWish } from '../../service/rotation.ts';
 import type { Service } from '../../service/service.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import type { Route } from './routes.ts';
-import { readQuarantineEnd, readRotationWish, readSimulationWish } from './wishes.ts';
+import { readDeclarationWish, readQuarantineEnd, readRotationWish, readSimulationWish } from './wishes.ts';
 
 /** A native request after authentication and parsing. */
 export interface NativeRequest<Wish = unknown> {
@@ -45,6 +46,8 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'GET', pattern: '/rekey/quarantine', handler: withoutBody(showQuarantine) },
   { method: 'POST', pattern: '/rekey/quarantine/end', handler: withBody(readQuarantineEnd, endQuarantine) },
   { method: 'POST', pattern: '/rekey/policy/simulate', handler: withBody(readSimulationWish, simulatePolicy) },
+  { method: 'POST', pattern: '/rekey/plan', handler: withBody(readDeclarationWish, planDeclaration) },
+  { method: 'POST', pattern: '/rekey/apply', handler: withBody(readDeclarationWish, applyDeclaration) },
   { method: 'POST', pattern: '/rekey/roles/:name/revoke-sessions', handler: withoutBody(revokeSessions) },
   { method: 'POST', pattern: '/rekey/backup', handler: withoutBody(backup) },
 ];
@@ -127,6 +130,17 @@ async function endQuarantine({ caller, wish }: NativeRequest<{ despiteFindings: 
 
 async function simulatePolicy({ caller, wish }: NativeRequest<SimulationWish>, { service }: NativeDeps) {
   return service.simulation.ofSecret(caller, wish);
+}
+
+async function planDeclaration({ caller, wish }: NativeRequest<DeclarationWish>, { service }: NativeDeps) {
+  return service.declarations.plan(caller, wish);
+}
+
+async function applyDeclaration(
+  { caller, wish }: NativeRequest<DeclarationWish & { readonly shown: string | null }>,
+  { service }: NativeDeps,
+) {
+  return service.declarations.apply(caller, wish);
 }
 
 async function backup({ caller }: NativeRequest, { service }: NativeDeps) {

@@ -1,5 +1,7 @@
 import { parseDuration, RekeyError, type RotationRule, type RotationSettings, ruleFrom } from '@rekey/core';
 import type { ZodType } from 'zod';
+import type { Declaration } from '../../service/declaration/declaration.ts';
+import type { DeclarationWish } from '../../service/declaration/declarations.ts';
 import type { RotationWish } from '../../service/rotation.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import type { RotationBody } from './wish-forms.ts';
@@ -13,7 +15,10 @@ const DAY = 86_400_000;
  */
 export async function readRotationWish(body: unknown): Promise<RotationWish> {
   const { rotationBody } = await import('./wish-forms.ts');
-  const wish = check(rotationBody, body);
+  return rotationWish(check(rotationBody, body));
+}
+
+function rotationWish(wish: RotationBody): RotationWish {
   const rule = ruleOf(wish);
   const explicit = settingsOf(wish);
   return {
@@ -64,6 +69,37 @@ function settingsOf(wish: RotationBody): Partial<RotationSettings> {
     ...(wish.via === undefined ? {} : { via: wish.via }),
     ...(wish.endSessions === undefined ? {} : { endSessions: wish.endSessions }),
   };
+}
+
+/** Reads the body of `POST /rekey/plan` and `POST /rekey/apply`; what the plan was that somebody agreed to is for apply. */
+export async function readDeclarationWish(body: unknown): Promise<DeclarationWish & { readonly shown: string | null }> {
+  const { declarationBody } = await import('./declaration-form.ts');
+  const { prune, plan, secrets, ...sections } = check(declarationBody, body);
+  const named = Object.entries(sections).flatMap(([section, entries]) =>
+    entries == null ? [] : [[section, byName(section, entries as Readonly<Record<string, unknown>>)]],
+  );
+  const rotations = Object.entries(secrets ?? {}).map(([name, wish]) => [name, declaredRotation(name, wish)] as const);
+  const declaration: Declaration = { ...Object.fromEntries(named), secrets: new Map(rotations) };
+  return { declaration, prune: prune ?? false, shown: plan ?? null };
+}
+
+/** Names that differ in case only would be declared twice. */
+function byName<T>(section: string, entries: Readonly<Record<string, T>>): ReadonlyMap<string, T> {
+  const seen = new Set<string>();
+  for (const name of Object.keys(entries)) {
+    if (seen.has(name.toLowerCase())) throw invalid(`${section}: ${name} is declared twice; case makes no other name.`);
+    seen.add(name.toLowerCase());
+  }
+  return new Map(Object.entries(entries));
+}
+
+function declaredRotation(name: string, wish: RotationBody): RotationWish {
+  try {
+    return rotationWish(wish);
+  } catch (error) {
+    if (!(error instanceof RekeyError)) throw error;
+    throw new RekeyError(error.code, `secrets.${name}: ${error.message}`, { reason: error.reason });
+  }
 }
 
 function check<T>(schema: ZodType<T>, body: unknown): T {
