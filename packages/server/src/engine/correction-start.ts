@@ -35,7 +35,8 @@ export type CorrectionStart =
  *
  * What is at work and has promoted nothing is not interrupted, since its target may hold either value; one that is
  * blocked where *current* logs in gives way. A rollback ends the overlap of the rotation it undoes, because the old
- * value is wanted again; a repair waits for it.
+ * value is wanted again. A repair goes before the end of an overlap, which takes its turn afterwards: applications are
+ * locked out meanwhile, and the old value cannot be proven dead at a target that was put back.
  *
  * @throws RekeyError `invalid-state`: `secret-marked-for-deletion`, `rotation-not-configured`, `no-previous-value`,
  *   `rotation-at-work`
@@ -46,19 +47,19 @@ export function startCorrection(secret: SecretRecord, request: CorrectionRequest
   const same = [facts.active, facts.queued].find((other) => other?.cause === request.cause);
   if (same != null && same.promotedAt === null) return { start: 'joined', record: same };
   const displaced = displacedBy(secret, request, facts);
-  const ahead = displaced.includes(facts.active as RotationRecord) ? null : facts.active;
+  const behind = facts.active === null || displaced.includes(facts.active) ? null : facts.active;
   const versionId = request.cause === 'rollback' ? previousOf(secret) : facts.freshVersionId;
   const asked = request.cause === 'rollback' ? rotation : { ...rotation, settings: forSameAccount(rotation.settings) };
-  const record = newRecord(secret, asked, versionId, request, { ...facts, active: ahead });
+  const record = newRecord(secret, asked, versionId, request, { ...facts, active: null });
   const staged =
     request.cause === 'rollback'
       ? attachLabel(secret, PENDING, versionId, facts.now)
       : stagePending(secret, versionId, facts.now);
-  const cleared = { ...rotation, activeRotationId: ahead?.id ?? null, queuedRotationId: null };
+  const cleared = { ...askedAnew(rotation, displaced, facts.now), queuedRotationId: behind?.id ?? null };
   return {
     start: 'begun',
     record,
-    secret: { ...staged, rotation: withBegun(cleared, record, { ...facts, active: ahead }) },
+    secret: { ...staged, rotation: withBegun(cleared, record, { ...facts, active: null }) },
     ended: displaced.map((other) => givenUp(other, request, facts.now)),
   };
 }
@@ -75,11 +76,17 @@ function displacedBy(
   { active, queued }: StartFacts,
 ): readonly RotationRecord[] {
   if (active === null) return [];
-  if (cause === 'drift' && queued !== null) throw atWork(secret, queued);
-  const displaced = queued === null ? [active] : [active, queued];
-  if (active.promotedAt !== null) return cause === 'rollback' ? displaced : [];
+  const waiting = queued === null ? [] : [queued];
+  const displaced = [active, ...waiting];
+  if (active.promotedAt !== null) return cause === 'rollback' ? displaced : waiting;
   if (active.state === 'blocked' && !inSwitchWindow(active)) return displaced;
   throw atWork(secret, active);
+}
+
+/** A rotation that was due and gave way is due still. */
+function askedAnew<T extends SecretRotation>(rotation: T, displaced: readonly RotationRecord[], now: number): T {
+  const due = rotation.enabled && displaced.some(({ cause }) => cause === 'schedule');
+  return due ? { ...rotation, plannedAt: rotation.plannedAt ?? now } : rotation;
 }
 
 function givenUp(record: RotationRecord, { cause }: CorrectionRequest, now: number): RotationRecord {

@@ -212,14 +212,37 @@ describe('a repair', () => {
     assert.equal(await house.accepts(CURRENT), true);
   });
 
-  test('waits for the overlap of the rotation before it, and the schedule waits for the repair', async () => {
-    const { rotate, repair, worker, pass, latest } = await open();
+  test('goes before the end of an overlap, and before what waits for it; both have their turn afterwards', async () => {
+    const { house, rotate, repair, worker, pass, latest, target, rotations, begin } = await open('dual-password');
     await rotate(1);
-    const queued = await repair();
-    assert.match(queued.waitingFor ?? '', /overlap/);
+    const overlapping = await latest();
+    const waits = await begin();
+    target.changeByHand('app', 'by hand');
+    await repair();
+    assert.equal((await rotations.get(waits.id)).state, 'abandoned');
     await worker.tick();
-    assert.equal((await latest()).state, 'due');
+    assert.equal(await house.accepts(CURRENT), true);
+    assert.equal((await rotations.get(overlapping.id)).state, 'retiring');
     await pass(15 * MINUTE);
+    assert.equal((await rotations.get(overlapping.id)).state, 'done');
+    assert.equal(await house.accepts(CURRENT), true);
+  });
+
+  test('mends what keeps a rotation from proving the old value dead, where the target was put back', async () => {
+    const { house, rotate, repair, worker, pass, latest, target, begin } = await open('single-user');
+    await rotate();
+    const { password } = JSON.parse((await house.textOf(CURRENT)) ?? '');
+    target.breaks('probe', 'down');
+    await begin();
+    await worker.tick();
+    target.changeByHand('app', password);
+    await pass(60 * MINUTE);
+    const stuck = await latest();
+    assert.deepEqual([stuck.state, await house.accepts(CURRENT)], ['blocked', false]);
+    await repair();
+    await worker.tick();
+    assert.equal(await house.accepts(CURRENT), true);
+    await rotate();
     assert.equal((await latest()).state, 'done');
   });
 });

@@ -56,6 +56,8 @@ function afterEnd(secret: SecretRecord, rotationId: string, now: number): Secret
   return idle && free.enabled ? planned(free, secret.id, now) : free;
 }
 
+/** One that is blocked is taken up by a person, as before. */
 function atTurn(queued: RotationRecord, now: number): RotationRecord {
+  if (queued.state === 'blocked') return queued;
   return { ...queued, nextAttemptAt: now, waitingFor: null };
 }
