@@ -119,16 +119,16 @@ export class Demonstration {
     };
   }
 
-  /** Whoever interrupts a rotation has not seen it fail: it is left out. */
+  /** Whoever interrupts rotations has not seen them fail: the one at work and the one queued behind it are left out. */
   #summary(interrupted: boolean): Summary {
     this.#latency.settle(Number.POSITIVE_INFINITY, busySpans(this.#watch.records, Date.now()));
-    const { finished, unfinished, running } = this.#watch;
+    const { finished, unfinished, failed } = this.#watch;
     const windows = switchWindowSeconds(finished);
     return {
       strategy: this.#options.strategy,
       seconds: rounded((Date.now() - this.#began) / 1000),
       rotations: finished.length,
-      unfinishedRotations: unfinished.length - (interrupted && running !== null ? 1 : 0),
+      unfinishedRotations: (interrupted ? failed : unfinished).length,
       queries: this.#application.queries,
       failedQueries: this.#application.failedQueries,
       rotationSeconds: quantiles(rotationSeconds(finished)),

@@ -49,6 +49,11 @@ export class RotationWatch {
     return this.records.filter((record) => record.state !== 'done');
   }
 
+  /** Those that ended in any other way than done. */
+  get failed(): readonly RotationRecord[] {
+    return this.unfinished.filter(({ state }) => state === 'blocked' || ENDED.has(state));
+  }
+
   /** The one at work; null while none is. */
   get running(): RotationRecord | null {
     return this.records.findLast((record) => !ENDED.has(record.state) && record.startedAt !== null) ?? null;
