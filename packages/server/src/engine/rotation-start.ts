@@ -32,6 +32,8 @@ export interface StartFacts {
   /** The rotation at work, and the one queued behind it. */
   readonly active: RotationRecord | null;
   readonly queued: RotationRecord | null;
+  /** Whether the store rotates nothing until a person has looked. */
+  readonly quarantined?: boolean;
 }
 
 /** What becomes of a request to rotate. */
@@ -114,13 +116,16 @@ function incomplete(secret: SecretRecord, versionId: string): RekeyError {
   );
 }
 
+/** Who asks meanwhile is not refused, and told why nothing happens. */
+const IN_QUARANTINE = 'Waits for the end of the quarantine after a restore: `rekey quarantine end`.';
+
 /** The record of a rotation that is begun. */
 export function newRecord(
   secret: SecretRecord,
   rotation: SecretRotation & { readonly functionArn: string },
   versionId: string,
   { cause, askedBy }: Pick<BeginRequest, 'cause' | 'askedBy'>,
-  { now, rotationId, active }: StartFacts,
+  { now, rotationId, active, quarantined = false }: StartFacts,
 ): RotationRecord {
   return {
     id: rotationId,
@@ -135,7 +140,7 @@ export function newRecord(
     doing: null,
     attempts: 0,
     nextAttemptAt: Math.max(now, active?.retireAt ?? now),
-    waitingFor: active === null ? null : queueSentence(active),
+    waitingFor: quarantined ? IN_QUARANTINE : active === null ? null : queueSentence(active),
     lastErrorClass: null,
     lastError: null,
     versionId,

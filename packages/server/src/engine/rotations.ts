@@ -192,12 +192,13 @@ export class Rotations {
     const [rotationId, freshVersionId] = [this.#newId(), this.#newId()];
     for (let attempt = 1; ; attempt += 1) {
       const secret = await this.#secret(secretId);
-      if (!isWanted(secret.record, await isQuarantined(this.#parts.store))) return null;
+      const quarantined = await isQuarantined(this.#parts.store);
+      if (!isWanted(secret.record, quarantined)) return null;
       const { active, queued } = await this.#atWork(secret.record);
       if (request.cause === 'schedule' && active !== null && isTemporary(active.record)) return null;
       const earlier = await this.#begunBefore(secret.record, request.versionId);
       if (earlier !== null) return earlier;
-      const facts = { now: this.#parts.clock.now(), rotationId, freshVersionId };
+      const facts = { now: this.#parts.clock.now(), rotationId, freshVersionId, quarantined };
       const known = { active: active?.record ?? null, queued: queued?.record ?? null };
       const start = startRotation(secret.record, request, { ...facts, ...known });
       try {
