@@ -52,6 +52,8 @@ describe('rekey --help', { concurrency: 2 }, () => {
     rotate: ['--wait', '--timeout', '--data', '--endpoint', '--json'],
     status: ['--data', '--endpoint', '--json'],
     holders: ['--data', '--endpoint', '--json'],
+    plan: ['--file', '--prune', '--data', '--endpoint', '--json'],
+    apply: ['--file', '--prune', '--yes', '--data', '--endpoint', '--json'],
     backup: ['--data', '--endpoint', '--json'],
     restore: ['--data', '--key-file', '--escrow', '--json'],
     'quarantine status': ['--data', '--endpoint', '--json'],

@@ -16,6 +16,10 @@ const loginBudgetSchema = z
     ...(window === undefined ? {} : { window }),
   }));
 
+/** Sections that `rekey plan` and `rekey apply` send to the server, which reads them then; at its start they say nothing. */
+export const DECLARED_SECTIONS = ['users', 'groups', 'roles', 'policies', 'providers', 'secrets'] as const;
+const declared = z.unknown().optional();
+
 /** What `rekey.yaml` may say. Loaded only where there is one: the YAML reader and zod are half of what a start loads. */
 const fileSchema = z.strictObject({
   listen: z.string().optional(),
@@ -53,6 +57,12 @@ const fileSchema = z.strictObject({
       driftInterval: z.union([z.literal('off'), duration({ min: 60_000, max: 30 * 86_400_000 })]).optional(),
     })
     .optional(),
+  users: declared,
+  groups: declared,
+  roles: declared,
+  policies: declared,
+  providers: declared,
+  secrets: declared,
 });
 
 /** `30s`, `10m`, `24h` as milliseconds. */

@@ -1,10 +1,12 @@
 import { addAdopt } from './adopt.ts';
+import { addApply } from './apply.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import { addDoctor } from './doctor.ts';
 import { addHolders } from './holders.ts';
 import { addImport } from './import-aws.ts';
 import { addInit } from './init.ts';
+import { addPlan } from './plan.ts';
 import { addPolicy } from './policy.ts';
 import type { AddCommand } from './program.ts';
 import { addQuarantine } from './quarantine.ts';
@@ -35,6 +37,8 @@ export const COMMANDS: readonly AddCommand[] = [
   addUnstick,
   addStatus,
   addHolders,
+  addPlan,
+  addApply,
   addPolicy,
   addRole,
   addBackup,

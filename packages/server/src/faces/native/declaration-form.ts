@@ -31,6 +31,13 @@ const document = z
   )
   .transform((written) => written as Json);
 
+/** Answers show users and roles in a trust policy by ARN; by unique id they would differ from it for ever. */
+const trust = document.refine((written) => {
+  const { Statement: statements = [] } = written as { readonly Statement?: Json };
+  const principals = [statements].flat().map((statement) => Object(statement).Principal);
+  return !/"(AIDA|AROA)[A-Z2-7]{17}"/.test(JSON.stringify(principals));
+}, 'names users and roles by ARN, not by unique id');
+
 const policyName = namedText(128);
 /** A managed policy by name or ARN. */
 const policyReference = z.union(
@@ -79,7 +86,7 @@ export const declarationBody = z.strictObject({
     namedText(64),
     z.strictObject({
       ...principal,
-      trust: document,
+      trust,
       description: z.string().max(1000).optional(),
       maxSession: maxSession.optional(),
     }),

@@ -178,6 +178,14 @@ describe('the native face', () => {
       400,
       'interval-not-longer-than-overlap',
     ],
+    [
+      'a trust policy with a unique id',
+      request('POST', '/rekey/plan', {
+        roles: { r: { trust: { Statement: [{ Principal: { AWS: 'AIDAAAAAAAAAAAAAAAAAA' } }] } } },
+      }),
+      400,
+      'malformed-body',
+    ],
     ['an unknown section', request('POST', '/rekey/plan', { user: {} }), 400, 'malformed-body'],
     ['a name declared twice', request('POST', '/rekey/plan', { users: { a: {}, A: {} } }), 400, 'malformed-body'],
     ['a name that is none', request('POST', '/rekey/plan', { users: { 'a b': {} } }), 400, 'malformed-body'],

@@ -158,6 +158,17 @@ describe('a declaration', () => {
     assert.deepEqual([policy.defaultVersion, policy.versions.length], ['v7', 5]);
   });
 
+  test('knows a policy by its name, in whatever case it is written', async () => {
+    const opened = await open();
+    const declaration: Declaration = {
+      policies: new Map([['Read', { document: allowing('sts:A') }]]),
+      groups: new Map([['Shop', { attached: ['READ'] }]]),
+      users: new Map([['app', { boundary: 'read', groups: ['shop'] }]]),
+    };
+    await apply(opened, declaration);
+    assert.deepEqual(await planned(opened, declaration), []);
+  });
+
   test('switches a rotation on again that was switched off', async () => {
     const opened = await open();
     await apply(opened, EVERYTHING);
@@ -217,6 +228,16 @@ describe('nothing of a declaration is applied', () => {
     ]);
     await assert.rejects(apply(opened, { users }, { caller }), { reason: 'not-permitted' });
     await apply(opened, { users: new Map([['operator', { policies: { own: allowing('*') } }]]) }, { caller });
+  });
+
+  test('if it would delete a user who has access keys', async () => {
+    const opened = await open();
+    await apply(opened, EVERYTHING);
+    await opened.service.access.keys.create(ROOT, 'app');
+    const before = await records(opened);
+    const declaration: Declaration = { users: new Map([['other', {}]]) };
+    await assert.rejects(apply(opened, declaration, { prune: true }), { reason: 'delete-conflict' });
+    assert.deepEqual(await records(opened), before);
   });
 
   test('if somebody writes one of its records meanwhile', async () => {

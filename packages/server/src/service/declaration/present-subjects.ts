@@ -86,8 +86,9 @@ export class PresentSubjects {
   async #policyArn(name: string, declared: Declaration['policies']): Promise<string> {
     if (name.startsWith('arn:')) return name;
     const found = await this.#records.findByName('policy', name);
-    const [, wish] = [...(declared ?? [])].find(([other]) => other.toLowerCase() === name.toLowerCase()) ?? [];
-    return found?.record.arn ?? makeArn(this.#account, 'policy', wish?.path ?? '/', name);
+    const isMeant = ([other]: readonly [string, unknown]) => other.toLowerCase() === name.toLowerCase();
+    const [spelled = name, wish] = [...(declared ?? [])].find(isMeant) ?? [];
+    return found?.record.arn ?? makeArn(this.#account, 'policy', wish?.path ?? '/', spelled);
   }
 
   async #named<K extends NamedKind>(
