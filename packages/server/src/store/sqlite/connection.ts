@@ -2,8 +2,8 @@ import { DatabaseSync } from 'node:sqlite';
 
 /** Milliseconds a connection waits for another process's write (`rekey` has one writer; a DBA's shell may be there). */
 const BUSY_TIMEOUT = 5_000;
-/** Kibibytes of pages a connection keeps: hot records are cached above, so that 4 MB of index pages are plenty. */
-const PAGE_CACHE = 4_096;
+/** Kibibytes of pages a connection keeps: hot records are cached above and the rest by the system, so that 2 MB of index pages are plenty. */
+const PAGE_CACHE = 2_048;
 /** The WAL is cut back to this many bytes after a checkpoint. */
 const WAL_KEPT = 16 << 20;
 
