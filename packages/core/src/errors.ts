@@ -72,6 +72,8 @@ export interface RotatorErrorOptions {
   nextAction?: string;
   /** For `conflict` raised by the fence: the newer rotation number found at the target. */
   observedFence?: number;
+  /** For `refused-login`: it was the admin credential that was refused, not the secret's own. */
+  refusedAdmin?: boolean;
   cause?: unknown;
 }
 
@@ -80,6 +82,7 @@ export class RotatorError extends Error {
   readonly class: RotatorErrorClass;
   readonly nextAction: string | null;
   readonly observedFence: number | null;
+  readonly refusedAdmin: boolean;
 
   constructor(errorClass: RotatorErrorClass, message: string, options: RotatorErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -87,6 +90,7 @@ export class RotatorError extends Error {
     this.class = errorClass;
     this.nextAction = options.nextAction ?? null;
     this.observedFence = options.observedFence ?? null;
+    this.refusedAdmin = options.refusedAdmin ?? false;
   }
 }
 

@@ -121,7 +121,7 @@ function mayChange(target: FakeTarget, context: RotationContext, held: readonly 
   const accepted = (who: Login) => target.accepts(who.username, who.password);
   if (context.admin !== null) {
     if (!accepted(login(context.admin)))
-      throw new RotatorError('refused-login', 'The fake target refuses the admin credential');
+      throw new RotatorError('refused-login', 'The fake target refuses the admin credential', { refusedAdmin: true });
     return;
   }
   if (context.strategy === 'alternating-users')

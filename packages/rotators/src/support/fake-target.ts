@@ -1,7 +1,15 @@
 import { RotatorError, type Strategy } from '@rekey/core';
 
 /** What a test may make go wrong at one call. */
-export type FakeFault = 'down' | 'hangs' | 'lost-reply' | 'missing-privilege' | 'rejects-value' | 'unclear' | 'crashes';
+export type FakeFault =
+  | 'down'
+  | 'hangs'
+  | 'lost-reply'
+  | 'missing-privilege'
+  | 'refuses-login'
+  | 'rejects-value'
+  | 'unclear'
+  | 'crashes';
 export type FakeOperation = 'plan' | 'create' | 'set' | 'test' | 'revoke' | 'probe';
 
 export interface FakeUser {
@@ -117,6 +125,8 @@ function failure(fault: FakeFault, operation: FakeOperation): Error {
     return new RotatorError('missing-privilege', `The admin credential may not ${operation} at the fake target`, {
       nextAction: 'Grant it.',
     });
+  if (fault === 'refuses-login')
+    return new RotatorError('refused-login', 'The fake target refuses the current credential');
   if (fault === 'rejects-value')
     return new RotatorError('rejected-value', 'The fake target does not like the new password');
   if (fault === 'crashes') return new TypeError('fake defect');

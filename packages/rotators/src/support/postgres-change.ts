@@ -106,7 +106,7 @@ export async function asAdmin<T>(
     return await withSession(admin, signal, work);
   } catch (error) {
     if (error instanceof LoginFailure)
-      throw loginError(error, `the admin credential (${admin.username}) at ${targetOf(admin)}`);
+      throw loginError(error, `the admin credential (${admin.username}) at ${targetOf(admin)}`, { refusedAdmin: true });
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { type ProbeResult, RotatorError, type RotatorErrorClass } from '@rekey/core';
+import { type ProbeResult, RotatorError, type RotatorErrorClass, type RotatorErrorOptions } from '@rekey/core';
 
 /** What was seen on the wire while a login failed. */
 export interface LoginTrace {
@@ -71,10 +71,10 @@ export function outcomeOf(failure: LoginFailure): ProbeResult {
 }
 
 /** A failed login as the failure of a step. */
-export function loginError(failure: LoginFailure, who: string): RotatorError {
+export function loginError(failure: LoginFailure, who: string, options: RotatorErrorOptions = {}): RotatorError {
   const { outcome, reason } = outcomeOf(failure);
   const message = `Login of ${who} failed: ${reason}`;
-  if (outcome === 'refused') return new RotatorError('refused-login', message);
+  if (outcome === 'refused') return new RotatorError('refused-login', message, options);
   if (failure.passwordAccepted && failure.sqlState === '42501')
     return new RotatorError('missing-privilege', message, { nextAction: 'Grant the role CONNECT on the database.' });
   if (failure.passwordAccepted && failure.sqlState === '3D000')

@@ -21,6 +21,7 @@ export class KnownSecrets {
     return new RotatorError(classOf(error), this.scrub(messageOf(error)), {
       ...(nextAction === null ? {} : { nextAction: this.scrub(nextAction) }),
       ...(observedFence === null ? {} : { observedFence }),
+      refusedAdmin: error instanceof RotatorError && error.refusedAdmin,
     });
   }
 }

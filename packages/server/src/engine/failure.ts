@@ -34,8 +34,8 @@ const FENCE_CONFLICTS = 3;
 /** Any thrown thing as a failure of a step; of what is not ours only the kind of error is told, never its text. */
 export function failureOf(error: unknown, what: string): StepFailure {
   if (error instanceof RotatorError) {
-    const { class: errorClass, message, nextAction, observedFence } = error;
-    return { errorClass, message, nextAction, observedFence };
+    const { class: errorClass, message, nextAction, observedFence, refusedAdmin } = error;
+    return { errorClass, message, nextAction, observedFence, ...(refusedAdmin && { refusedAdmin }) };
   }
   const told = error instanceof RekeyError ? messageOf(error) : `${what} failed unexpectedly (${kindOf(error)})`;
   return { errorClass: 'bug', message: told, nextAction: null, observedFence: null };

@@ -125,4 +125,20 @@ describe('a rotation whose budget is spent', () => {
     assert.ok(tried + target.calls.filter((call) => call === 'set second').length <= 3);
     assert.notEqual((await latest()).state, 'done');
   });
+
+  test('wrong passwords of some secrets do not use up the logins of the admin credential they share', async () => {
+    const { house, begin, latest, worker, target, pass, engine, clock } = await openRotation();
+    for (const name of ['one', 'two', 'three', 'four']) {
+      target.addUser(name, 'changed by hand');
+      target.breaks('set', 'refuses-login', 1);
+      const value = JSON.stringify({ host: 'db', username: name, password: 'stored', masterarn: 'admin' });
+      const secretId = await putSecret(house.store, clock.now(), { name, value });
+      await engine.rotations.begin(secretId, { versionId: null, cause: 'manual', askedBy: 'test' });
+      await worker.tick();
+    }
+    await begin();
+    await worker.tick();
+    await pass(MINUTE);
+    assert.equal((await latest()).state, 'done');
+  });
 });

@@ -1,6 +1,14 @@
-import type { LoginAccounts, ProbeResult, RotationFunction, RotationStep, SecretRecord } from '@rekey/core';
+import type {
+  LoginAccounts,
+  ProbeResult,
+  RotationFunction,
+  RotationRecord,
+  RotationStep,
+  SecretRecord,
+} from '@rekey/core';
 import type { LoginBudget } from './login-budget.ts';
 import type { LoginOutcome } from './login-count.ts';
+import { inSwitchWindow } from './rotation-change.ts';
 import { type Answer, ask, type Work } from './work.ts';
 
 /** A login that must wait until the budget of its account allows one. */
@@ -42,7 +50,7 @@ export async function admit(work: Work, step: RotationStep): Promise<Admitted | 
     const until = await parts.budget.spentUntil(account);
     if (until !== null) return { heldBackUntil: until };
   }
-  return { settle: (answer) => noteChange(parts.budget, accounts, answer) };
+  return { settle: (answer) => noteChange(parts.budget, { own, admin }, answer) };
 }
 
 /** A fresh login as part of a rotation, within the budget of its account. */
@@ -70,12 +78,20 @@ export function outcomeOf({ outcome }: ProbeResult): LoginOutcome {
 async function admitTest(work: Work, account: string): Promise<Admitted | HeldBack> {
   const { budget } = work.parts;
   const charged = await budget.charge(account);
-  if ('spentUntil' in charged) return { heldBackUntil: charged.spentUntil };
+  if ('spentUntil' in charged)
+    return mayEndOutage(work.entry.record)
+      ? { settle: (answer) => noteTest(budget, account, answer) }
+      : { heldBackUntil: charged.spentUntil };
   const classes = work.rotationFunction.probe !== undefined;
   return {
     settle: (answer) =>
       budget.settle(charged.charge, 'answer' in answer ? 'accepted' : failureOutcome(answer, { classes })),
   };
+}
+
+async function noteTest(budget: LoginBudget, account: string, answer: Answer<unknown>): Promise<void> {
+  if ('answer' in answer) await budget.note(account, 'accepted');
+  else if (answer.failure.errorClass === 'refused-login') await budget.note(account, 'refused');
 }
 
 /** Functions that do not class their errors may have been refused whenever they fail: that stays counted. */
@@ -87,7 +103,22 @@ function failureOutcome(
   return unanswered || (!classes && failure.errorClass === 'bug') ? 'unanswered' : 'could-not-look';
 }
 
-async function noteChange(budget: LoginBudget, accounts: readonly string[], answer: Answer<unknown>): Promise<void> {
+/**
+ * Only the account that was refused is charged: an admin credential serves many secrets, and one with a wrong password
+ * must not use up the logins of all.
+ */
+async function noteChange(budget: LoginBudget, { own, admin }: LoginAccounts, answer: Answer<unknown>): Promise<void> {
   if ('answer' in answer || answer.failure.errorClass !== 'refused-login') return;
-  for (const account of accounts) await budget.note(account, 'refused');
+  const account = answer.failure.refusedAdmin ? admin : own;
+  if (account !== null) await budget.note(account, 'refused');
+}
+
+/**
+ * With one password, while the target takes only the new one, waiting for the budget is an outage. So the test that may
+ * end it is made in any case, unless the target has judged and refused one already: what is left uncounted is what a
+ * crash or a silent target left behind.
+ */
+function mayEndOutage(record: RotationRecord): boolean {
+  const last = record.steps.findLast(({ step }) => step === 'test');
+  return inSwitchWindow(record) && last?.errorClass !== 'refused-login';
 }

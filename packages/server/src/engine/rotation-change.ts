@@ -27,6 +27,8 @@ export interface StepFailure {
   readonly nextAction: string | null;
   /** For a conflict raised by the fence: the newer number found at the target. */
   readonly observedFence: number | null;
+  /** For a refused login: it was the admin credential's. */
+  readonly refusedAdmin?: boolean;
 }
 
 /** The step is about to be tried; recorded before it is. */
