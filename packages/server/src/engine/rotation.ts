@@ -147,12 +147,17 @@ function fromCreated(record: RotationRecord, { abilities }: RotationFacts): Deci
   return { do: 'block', why };
 }
 
+/** A target that comes back within the first retries is tested as always. */
+const TESTS_BEFORE_LOOK = 2;
+
 /**
  * With one password, a value that was set is the only one the target takes: if its test fails for another reason
- * than reachability, promoting it ends the outage and holding it back prolongs it. A login decides.
+ * than reachability, promoting it ends the outage and holding it back prolongs it. A login decides. It also does when
+ * the test stays unable to look: a role at its connection limit is let in and gets no session, for as long as that lasts.
  */
 function fromSet(record: RotationRecord, { abilities }: RotationFacts): Decision {
-  const failedHard = record.lastErrorClass !== null && record.lastErrorClass !== 'unreachable';
+  const { lastErrorClass, attempts } = record;
+  const failedHard = lastErrorClass === 'unreachable' ? attempts >= TESTS_BEFORE_LOOK : lastErrorClass !== null;
   if (failedHard && record.strategy === 'single-user' && abilities.probe && record.cause !== 'adopt')
     return { do: 'resolve', doubt: 'test-failed' };
   return { do: 'step', step: 'test' };
