@@ -140,7 +140,7 @@ export async function showRootCredentials(
   const lines = [
     `AWS_ACCESS_KEY_ID=${root.accessKeyId}`,
     `AWS_SECRET_ACCESS_KEY=${root.secretAccessKey}`,
-    `VAULT_TOKEN=${root.token}`,
+    `REKEY_TOKEN=${root.token}`,
     '',
   ].join('\n');
   if (options.terminal) {
