@@ -48,7 +48,9 @@ function summary(name: string, record: RotationRecord): string {
   const retire =
     record.state === 'done'
       ? 'the old value is proven refused'
-      : `the old value stays valid until ${new Date(record.retireAt ?? 0).toISOString()}`;
+      : record.strategy === 'single-user'
+        ? 'the target takes only the new value'
+        : `the old value stays valid until ${new Date(record.retireAt ?? 0).toISOString()}`;
   const window = record.switchWindow === null ? '' : `; current was refused for ${record.switchWindow} ms`;
   return `${name}: promoted version ${record.versionId}${window}; ${record.oldRefusedAt === null && record.state === 'done' ? 'this rotator has nothing to refuse an old value with' : retire}`;
 }

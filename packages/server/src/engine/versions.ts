@@ -10,10 +10,11 @@ export const KEPT_VERSIONS = 100;
 /** A version younger than this is never dropped (AWS's 24-hour rule); milliseconds. */
 export const SAFE_AGE = 24 * 3_600_000;
 /**
- * Beyond this many versions even young ones go, unlabelled and unneeded as they are: a credential rotated every few
- * seconds would otherwise fill its secret's record with thousands of dead values a day.
+ * The most versions a secret comes to have: they all stand in its one record. A put beyond it is refused. A rotation
+ * beyond it drops even young versions, unlabelled and unneeded as they are: a credential rotated every few seconds
+ * would otherwise fill the record with thousands of dead values a day.
  */
-export const MOST_VERSIONS = 1_000;
+export const MOST_VERSIONS = 2_000;
 /** Labels one version may carry. */
 export const MAX_LABELS = 20;
 

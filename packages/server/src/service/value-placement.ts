@@ -10,6 +10,7 @@ import {
   findVersion,
   KEPT_VERSIONS,
   MAX_LABELS,
+  MOST_VERSIONS,
   prune,
 } from '../engine/versions.ts';
 import type { Store, StoreWrite } from '../store/store.ts';
@@ -28,12 +29,6 @@ export interface PlacementParts {
   readonly escrow: EscrowJournal;
   readonly rotations: Pick<Rotations, 'needed'>;
 }
-
-/**
- * Versions a secret may come to have in a day of puts; they all stand in its one record, which every put writes
- * anew. AWS limits puts to one in ten minutes over time, which is 144 a day.
- */
-export const MOST_VERSIONS = 2_000;
 
 /**
  * Puts a value as a new version, or fills the empty one a rotation staged. The same value under the same id again
