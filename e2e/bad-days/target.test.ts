@@ -58,6 +58,15 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
     assert.match((await runRekey(['status', '--data', dataFolder])).out, /no trouble/);
   });
 
+  test('at its connection limit: the role’s new password is promoted all the same, not held back from its users', async (context) => {
+    const { client, role } = await rotating(context);
+    await target.asSuperuser(`ALTER ROLE "${role.username}" CONNECTION LIMIT 0`);
+    await rotate(client);
+    await seen(client, ({ state }) => state === 'done', 60_000);
+    await target.asSuperuser(`ALTER ROLE "${role.username}" CONNECTION LIMIT -1`);
+    assert.ok(await logsIn(await textOf(client, 'db')));
+  });
+
   for (const strategy of ['single-user', 'alternating-users'])
     test(`away in the middle of it (${strategy}): whatever the target holds, what is current logs in again by itself`, async (context) => {
       const proxy = await startProxy(context, postgres.port);
