@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
-import { SIGNATURE_HEADER, verifyWebhook } from '../../packages/server/src/engine/webhook.ts';
+import { SIGNATURE_HEADER, verifyWebhook } from '../../packages/server/src/engine/alerts/webhook.ts';
 import { atEnd } from '../support/cleanup.ts';
 import { rootClient, rotationsOf, secretPath } from '../support/clients.ts';
 import { runRekey, startServer, temporaryFolder } from '../support/server.ts';

@@ -1,9 +1,9 @@
 import pino from 'pino';
 import { startRekey } from './compose.ts';
-import type { ServerConfig } from './config.ts';
-import { printDevelopmentSettings } from './development-settings.ts';
+import type { ServerConfig } from './config/config.ts';
+import { printDevelopmentSettings } from './config/development-settings.ts';
 import { killSwitch } from './kill-switch.ts';
-import { showRootCredentials } from './root-credentials.ts';
+import { showRootCredentials } from './opening/root-credentials.ts';
 
 /**
  * Runs a server until SIGTERM or SIGINT, then drains. A second signal ends it at once: whoever presses Ctrl-C twice

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { silentLogger } from '@rekey/core';
 import { startRekey } from './compose.ts';
-import { readConfig } from './config.ts';
+import { readConfig } from './config/config.ts';
 
 /** A real rekey server in this process, for tests of programs that use one. */
 export interface TestRekey {

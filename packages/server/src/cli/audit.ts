@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { verifyAudit } from '../audit/verify.ts';
-import { DEFAULT_DATA_FOLDER } from '../config.ts';
-import { readAuditHead } from '../data-folder.ts';
+import { DEFAULT_DATA_FOLDER } from '../config/config.ts';
+import { readAuditHead } from '../opening/data-folder.ts';
 import { createOutput, wrongUse } from './output.ts';
 
 interface Options {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
-import { DEFAULT_DATA_FOLDER } from '../config.ts';
-import { backupDataFolder, writeNewFile } from '../data-folder.ts';
+import { DEFAULT_DATA_FOLDER } from '../config/config.ts';
+import { backupDataFolder, writeNewFile } from '../opening/data-folder.ts';
 import { connect, type WhereOptions } from './connection.ts';
 import { createOutput } from './output.ts';
 import { withCommonOptions } from './program.ts';

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { credentialsFromEnvironment, RekeyClientError, SecretsClient } from '@rekey/client';
-import { DEFAULT_DATA_FOLDER } from '../config.ts';
-import { readRunningServer } from '../running-server.ts';
+import { DEFAULT_DATA_FOLDER } from '../config/config.ts';
+import { readRunningServer } from '../host/running-server.ts';
 import { wrongUse } from './output.ts';
 
 /** Options that say where the server is. */

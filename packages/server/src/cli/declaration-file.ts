@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { DECLARED_SECTIONS, parseConfigFile } from '../config-file.ts';
+import { DECLARED_SECTIONS, parseConfigFile } from '../config/config-file.ts';
 import type { WhereOptions } from './connection.ts';
 import { readNamedFile } from './input.ts';
 import { wrongUse } from './output.ts';

@@ -1,7 +1,7 @@
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
-import { DEFAULT_DATA_FOLDER } from '../config.ts';
-import { type Check, checkHealth } from '../health-checks.ts';
+import { DEFAULT_DATA_FOLDER } from '../config/config.ts';
+import { type Check, checkHealth } from '../opening/health-checks.ts';
 import { createOutput, table } from './output.ts';
 
 /** `rekey doctor`: what could go wrong on this machine, before it does. */

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { DEFAULT_DATA_FOLDER, readConfig } from '../config.ts';
-import { initialiseDataFolder } from '../data-folder.ts';
-import { showRootCredentials } from '../root-credentials.ts';
+import { DEFAULT_DATA_FOLDER, readConfig } from '../config/config.ts';
+import { initialiseDataFolder } from '../opening/data-folder.ts';
+import { showRootCredentials } from '../opening/root-credentials.ts';
 import { createOutput } from './output.ts';
 
 /** `rekey init`: creates a store and its key file, and root's credentials. */

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { restoreDataFolder } from '../data-folder.ts';
+import { restoreDataFolder } from '../opening/data-folder.ts';
 import { createOutput, wrongUse } from './output.ts';
 
 interface Options {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
-import type { ServeFlags } from '../config.ts';
+import type { ServeFlags } from '../config/config.ts';
 
 /** `rekey serve`: runs until SIGTERM or SIGINT, drains, exits 0. */
 export function addServe(program: Command): void {
@@ -37,6 +37,9 @@ Environment:
 
 /** The server is loaded here, so that other commands do without it. */
 async function serve(flags: ServeFlags): Promise<void> {
-  const [{ readConfig }, { runServer }] = await Promise.all([import('../config.ts'), import('../run-server.ts')]);
+  const [{ readConfig }, { runServer }] = await Promise.all([
+    import('../config/config.ts'),
+    import('../run-server.ts'),
+  ]);
   await runServer(await readConfig(flags, process.env));
 }

@@ -1,9 +1,9 @@
 import { messageOf, type RotationRecord, type SecretRecord } from '@rekey/core';
 import type { Entry, StoreWrite } from '../store/store.ts';
 import { crossing, type DurablePoint } from './boundary.ts';
-import type { HeldSecret } from './held-secrets.ts';
-import { auditOfChange, notMade } from './rotation-audit.ts';
-import type { JournalParts } from './rotation-journal.ts';
+import type { HeldSecret } from './rotation/held-secrets.ts';
+import { auditOfChange, notMade } from './rotation/rotation-audit.ts';
+import type { JournalParts } from './rotation/rotation-journal.ts';
 
 /** A rotation's record before and after, and the revision it was read at. */
 export interface RotationChange {

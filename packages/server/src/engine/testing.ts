@@ -17,22 +17,22 @@ import type { AuditEntry } from '../audit/entry.ts';
 import type { Store } from '../store/store.ts';
 import { openMemoryStore } from '../store/testing.ts';
 import type { BoundaryHook } from './boundary.ts';
-import { Corrections } from './corrections.ts';
-import { DriftLook } from './drift-look.ts';
-import { DEFAULT_DRIFT_INTERVAL } from './drift-state.ts';
-import { DriftWatch } from './drift-watch.ts';
-import { type EscrowJournal, MemoryEscrowJournal } from './escrow.ts';
-import { HeldSecrets } from './held-secrets.ts';
-import { LoginBudget } from './login-budget.ts';
-import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from './login-count.ts';
-import { planned } from './plan-next.ts';
-import { type RotationAlerts, RotationJournal } from './rotation-journal.ts';
-import { Rotations } from './rotations.ts';
-import { EngineSecretAccess } from './secret-access.ts';
-import { TargetLook } from './target-look.ts';
-import { Unstick } from './unstick.ts';
+import { Corrections } from './correction/corrections.ts';
+import { Unstick } from './correction/unstick.ts';
+import { DriftLook } from './drift/drift-look.ts';
+import { DEFAULT_DRIFT_INTERVAL } from './drift/drift-state.ts';
+import { DriftWatch } from './drift/drift-watch.ts';
+import { type EscrowJournal, MemoryEscrowJournal } from './escrow/escrow.ts';
+import { HeldSecrets } from './rotation/held-secrets.ts';
+import { type RotationAlerts, RotationJournal } from './rotation/rotation-journal.ts';
+import { Rotations } from './rotation/rotations.ts';
+import { EngineSecretAccess } from './rotation/secret-access.ts';
+import { planned } from './schedule/plan-next.ts';
+import { DEFAULT_WORKER_SETTINGS, Worker, type WorkerSettings } from './schedule/worker.ts';
+import { LoginBudget } from './target/login-budget.ts';
+import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from './target/login-count.ts';
+import { TargetLook } from './target/target-look.ts';
 import { addVersion, findLabelled } from './versions.ts';
-import { DEFAULT_WORKER_SETTINGS, Worker, type WorkerSettings } from './worker.ts';
 
 /**
  * A rotation engine whose clock, randomness, store, target and death are under a test's control. Several may stand

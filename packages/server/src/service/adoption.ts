@@ -6,7 +6,7 @@ import {
   type RotationPlan,
   type SecretRecord,
 } from '@rekey/core';
-import type { TargetLook } from '../engine/target-look.ts';
+import type { TargetLook } from '../engine/target/target-look.ts';
 import { findLabelled } from '../engine/versions.ts';
 import { labelNotFound } from './refusals.ts';
 import type { Trail } from './use-case.ts';

@@ -1,5 +1,5 @@
 import type { Caller, RotationRecord, SecretRecord } from '@rekey/core';
-import type { Unstuck } from '../engine/unstick.ts';
+import type { Unstuck } from '../engine/correction/unstick.ts';
 import type { ServiceParts } from './parts.ts';
 import { functionNotInvocable, markedForDeletion, nothingToRepair } from './refusals.ts';
 import type { UseCases } from './use-case.ts';

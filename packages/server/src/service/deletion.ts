@@ -1,5 +1,5 @@
 import type { SecretRecord } from '@rekey/core';
-import { valueWrite } from '../engine/promotion.ts';
+import { valueWrite } from '../engine/rotation/promotion.ts';
 import type { Store, StoreWrite } from '../store/store.ts';
 import { invalidInput, markedForDeletion, stillReplicated } from './refusals.ts';
 import { replicasOf } from './replica-view.ts';

@@ -1,10 +1,10 @@
 import type { Caller, Clock, FindRotationFunction, RandomSource, RotationSettings } from '@rekey/core';
 import type { AuditLog } from '../audit/entry.ts';
-import type { Corrections } from '../engine/corrections.ts';
-import type { EscrowJournal } from '../engine/escrow.ts';
-import type { Rotations } from '../engine/rotations.ts';
-import type { TargetLook } from '../engine/target-look.ts';
-import type { Unstick } from '../engine/unstick.ts';
+import type { Corrections } from '../engine/correction/corrections.ts';
+import type { Unstick } from '../engine/correction/unstick.ts';
+import type { EscrowJournal } from '../engine/escrow/escrow.ts';
+import type { Rotations } from '../engine/rotation/rotations.ts';
+import type { TargetLook } from '../engine/target/target-look.ts';
 import type { HolderRecord } from '../store/collections.ts';
 import type { Store } from '../store/store.ts';
 import type { AccessOptions } from './access/access.ts';

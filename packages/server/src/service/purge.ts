@@ -1,6 +1,6 @@
 import type { Clock } from '@rekey/core';
 import type { AuditLog } from '../audit/entry.ts';
-import type { PeriodicJob } from '../engine/worker.ts';
+import type { PeriodicJob } from '../engine/schedule/worker.ts';
 import { sortable } from '../store/collections.ts';
 import type { Store } from '../store/store.ts';
 import { removal } from './deletion.ts';

@@ -1,6 +1,6 @@
 import { CURRENT, PENDING, type RotationRecord, type RotationSettings, type SecretRecord } from '@rekey/core';
-import { queueSentence } from '../engine/rotation.ts';
-import { inSwitchWindow } from '../engine/rotation-change.ts';
+import { queueSentence } from '../engine/rotation/rotation.ts';
+import { inSwitchWindow } from '../engine/rotation/rotation-change.ts';
 import { findLabelled } from '../engine/versions.ts';
 import type { HolderRecord } from '../store/collections.ts';
 import type { Adoption } from './adoption.ts';

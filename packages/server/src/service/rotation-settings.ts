@@ -7,7 +7,7 @@ import {
   type Strategy,
   type Tag,
 } from '@rekey/core';
-import { checkSchedule } from '../engine/plan-next.ts';
+import { checkSchedule } from '../engine/schedule/plan-next.ts';
 import { invalidInput } from './refusals.ts';
 
 /** Tags that begin so are settings of rekey's, not the user's own. */

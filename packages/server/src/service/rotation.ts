@@ -8,10 +8,10 @@ import {
   type SecretRecord,
   type SecretRotation,
 } from '@rekey/core';
-import { driftOf } from '../engine/drift-state.ts';
-import type { DueReason } from '../engine/due.ts';
-import { checkSchedule, planned } from '../engine/plan-next.ts';
-import { isQuarantined } from '../engine/rotations.ts';
+import { driftOf } from '../engine/drift/drift-state.ts';
+import { isQuarantined } from '../engine/rotation/rotations.ts';
+import type { DueReason } from '../engine/schedule/due.ts';
+import { checkSchedule, planned } from '../engine/schedule/plan-next.ts';
 import { findLabelled } from '../engine/versions.ts';
 import type { DriftRecord, HolderRecord } from '../store/collections.ts';
 import { adminOf, mayUseAdmin } from './admin-credential.ts';

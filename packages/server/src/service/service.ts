@@ -1,4 +1,4 @@
-import type { PeriodicJob } from '../engine/worker.ts';
+import type { PeriodicJob } from '../engine/schedule/worker.ts';
 import { type Access, createAccess } from './access/access.ts';
 import { CorrectionCases } from './corrections.ts';
 import { Declarations } from './declaration/declarations.ts';

@@ -1,6 +1,6 @@
 import { type Caller, CURRENT, type RotationRecord } from '@rekey/core';
-import { dueReasons } from '../engine/due.ts';
-import { isQuarantined } from '../engine/rotations.ts';
+import { isQuarantined } from '../engine/rotation/rotations.ts';
+import { dueReasons } from '../engine/schedule/due.ts';
 import { findLabelled } from '../engine/versions.ts';
 import type { AlertRecord } from '../store/collections.ts';
 import { sortable } from '../store/collections.ts';

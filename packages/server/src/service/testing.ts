@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Caller, FindRotationFunction, RandomSource, RotationSettings, SecretAccess } from '@rekey/core';
 import { rootPrincipal, silentLogger } from '@rekey/core';
 import type { AuditEntry, AuditLog } from '../audit/entry.ts';
-import { Holders } from '../engine/holders.ts';
+import { Holders } from '../engine/holders/holders.ts';
 import { type Engine, FakeClock, openEngine, seededRandom } from '../engine/testing.ts';
 import { AccessUses } from './access/access-uses.ts';
 import { AccessDirectory } from './access/directory.ts';

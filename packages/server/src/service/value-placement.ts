@@ -1,8 +1,8 @@
 import { CURRENT, type SecretRecord, type SecretValue } from '@rekey/core';
-import type { EscrowJournal } from '../engine/escrow.ts';
-import { plannedAfterPut } from '../engine/plan-next.ts';
-import { valueWrite } from '../engine/promotion.ts';
-import type { Rotations } from '../engine/rotations.ts';
+import type { EscrowJournal } from '../engine/escrow/escrow.ts';
+import { valueWrite } from '../engine/rotation/promotion.ts';
+import type { Rotations } from '../engine/rotation/rotations.ts';
+import { plannedAfterPut } from '../engine/schedule/plan-next.ts';
 import {
   addVersion,
   fillVersion,

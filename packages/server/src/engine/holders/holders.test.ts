@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { beforeEach, describe, it } from 'node:test';
+import { type Caller, CURRENT, rootPrincipal, silentLogger } from '@rekey/core';
+import fc from 'fast-check';
+import { MemoryDriver } from '../../store/memory.ts';
+import type { Store } from '../../store/store.ts';
+import { openMemoryStore } from '../../store/testing.ts';
+import { FakeClock, putSecret } from '../testing.ts';
+import { addVersion } from '../versions.ts';
+import { HOLDER_FORGOTTEN, HOLDER_REPEAT, HOLDERS_REMEMBERED, Holders } from './holders.ts';
+
+const DAY = 86_400_000;
+let clock: FakeClock;
+let store: Store;
+let holders: Holders;
+let secretId: string;
+
+beforeEach(async () => {
+  clock = new FakeClock();
+  store = await openMemoryStore({ now: () => clock.now() });
+  holders = new Holders({ store, clock, log: silentLogger });
+  secretId = await putSecret(store, clock.now(), { name: 'app', value: 'v' });
+});
+
+const caller = (accessKeyId: string, address = '10.0.0.1'): Caller => ({
+  principal: {
+    ...rootPrincipal('000000000000'),
+    kind: 'user',
+    arn: `arn:aws:iam::000000000000:user/${accessKeyId}`,
+    id: `AIDA${accessKeyId}`,
+    name: accessKeyId,
+  },
+  accessKeyId,
+  address,
+  secure: true,
+  userAgent: 'aws-sdk-js/3',
+  face: 'aws-secretsmanager',
+  requestId: 'request-1',
+});
+const written = async () => (await store.list('holder', { index: null, limit: 100_000 })).map(({ record }) => record);
+
+describe('who holds which version', () => {
+  it('is in the store a second after a read, by access key and address', async () => {
+    for (const address of ['10.0.0.1', '10.0.0.2']) holders.saw(caller('AKIA1', address), secretId, 'app-first');
+    assert.equal((await written()).length, 0);
+    await clock.advance(1_000);
+    const found = await written();
+    assert.deepEqual(found.map(({ address }) => address).sort(), ['10.0.0.1', '10.0.0.2']);
+    assert.deepEqual(found[0]?.versionId, 'app-first');
+  });
+
+  it('is in the store a second after a holder moved to another version, and since when', async () => {
+    holders.saw(caller('AKIA1'), secretId, 'one');
+    await clock.advance(5_000);
+    holders.saw(caller('AKIA1'), secretId, 'two');
+    const moved = clock.now();
+    await clock.advance(1_000);
+    assert.deepEqual(
+      (await written()).map(({ versionId, versionSince }) => ({ versionId, versionSince })),
+      [{ versionId: 'two', versionSince: moved }],
+    );
+  });
+
+  it('is not written again for each further read of the same version, but no later than half a minute after', async () => {
+    const commits = countCommits(store);
+    for (let second = 0; second < HOLDER_REPEAT / 1_000 + 2; second += 1) {
+      holders.saw(caller('AKIA1'), secretId, 'one');
+      await clock.advance(1_000);
+    }
+    assert.equal(commits.holder, 2);
+    assert.ok((await written())[0]!.reads >= 30);
+  });
+
+  it('is listed with what is not written yet, last seen first, and for this secret only', async () => {
+    const other = await putSecret(store, clock.now(), { name: 'other', value: 'v' });
+    holders.saw(caller('AKIA1'), secretId, 'one');
+    holders.saw(caller('AKIA1'), other, 'one');
+    await clock.advance(10);
+    holders.saw(caller('AKIA2'), secretId, 'one');
+    assert.deepEqual(
+      (await holders.list(secretId)).map(({ accessKeyId }) => accessKeyId),
+      ['AKIA2', 'AKIA1'],
+    );
+  });
+
+  it('is not lost when the server stops', async () => {
+    holders.saw(caller('AKIA1'), secretId, 'one');
+    await holders.close();
+    assert.equal((await written()).length, 1);
+  });
+
+  it('adds up across restarts and across servers that see the same holder at the same time', async () => {
+    const driver = new MemoryDriver();
+    store = await openMemoryStore({ driver });
+    const servers = [1, 2, 3].map(() => new Holders({ store, clock, log: silentLogger }));
+    for (const server of servers) for (let read = 0; read < 4; read += 1) server.saw(caller('AKIA1'), secretId, 'one');
+    await Promise.all(servers.map((server) => server.flush()));
+    assert.deepEqual(
+      (await written()).map(({ reads }) => reads),
+      [12],
+    );
+  });
+
+  it('tells how often a holder reads', async () => {
+    for (let read = 0; read < 40; read += 1) {
+      holders.saw(caller('AKIA1'), secretId, 'one');
+      await clock.advance(60_000);
+    }
+    assert.equal((await holders.list(secretId))[0]?.interval, 60_000);
+  });
+
+  it('loses no read, whatever comes between reads and flushes', async () => {
+    const step = fc.record({
+      key: fc.constantFrom('A', 'B'),
+      version: fc.constantFrom('1', '2'),
+      pause: fc.nat(40_000),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+        store = await openMemoryStore();
+        const tested = new Holders({ store, clock, log: silentLogger });
+        for (const { key, version, pause } of steps) {
+          tested.saw(caller(key), 'secret-1', version);
+          await clock.advance(pause);
+        }
+        await tested.close();
+        const found = await written();
+        for (const key of ['A', 'B']) {
+          const reads = steps.filter((read) => read.key === key);
+          const record = found.find(({ accessKeyId }) => accessKeyId === key);
+          assert.equal(record?.reads ?? 0, reads.length);
+          assert.equal(record?.versionId, reads.at(-1)?.version);
+        }
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('survives a store that cannot be written for a while', async () => {
+    const commit = store.commit.bind(store);
+    store.commit = () => Promise.reject(new Error('disk full'));
+    holders.saw(caller('AKIA1'), secretId, 'one');
+    await clock.advance(5_000);
+    store.commit = commit;
+    await clock.advance(1_000);
+    assert.equal((await written()).length, 1);
+  });
+
+  it('is forgotten a month after a holder was last seen, when another one turns up', async () => {
+    holders.saw(caller('AKIA1'), secretId, 'one');
+    await clock.advance(HOLDER_FORGOTTEN + 2_000);
+    holders.saw(caller('AKIA2'), secretId, 'one');
+    assert.deepEqual(
+      (await holders.list(secretId)).map(({ accessKeyId }) => accessKeyId),
+      ['AKIA2'],
+    );
+  });
+});
+
+describe('noting a read', () => {
+  it('costs less than two microseconds and next to no memory', () => {
+    const reader = caller('AKIA1');
+    const secrets = Array.from({ length: 1_000 }, (_, index) => `secret-${index}`);
+    const round = () => {
+      for (const id of secrets) holders.saw(reader, id, 'one');
+    };
+    for (let warm = 0; warm < 20; warm += 1) round();
+    const rounds = Array.from({ length: 50 }, () => {
+      const begin = process.hrtime.bigint();
+      round();
+      return Number(process.hrtime.bigint() - begin) / secrets.length;
+    });
+    const median = rounds.sort((a, b) => a - b)[25]!;
+    assert.ok(median < 2_000, `${median} ns`);
+  });
+
+  it('takes bounded memory, however many addresses come by, and goes on when the store does not keep up', async () => {
+    for (let index = 0; index < HOLDERS_REMEMBERED + 50; index += 1)
+      holders.saw(caller('AKIA1', `10.${index >> 16}.${(index >> 8) & 255}.${index & 255}`), secretId, 'one');
+    await holders.flush();
+    assert.equal((await written()).length, HOLDERS_REMEMBERED);
+    holders.saw(caller('AKIA2'), secretId, 'one');
+    await holders.flush();
+    assert.equal((await written()).length, HOLDERS_REMEMBERED + 1);
+  });
+});
+
+describe('the day of last access', () => {
+  const days = async () => {
+    const secret = (await store.get('secret', secretId))!.record;
+    return [secret.lastAccessedDay, ...secret.versions.map(({ lastAccessedDay }) => lastAccessedDay)];
+  };
+
+  it('is written once a day on secret and version, and changes nothing else', async () => {
+    const { record: before } = (await store.get('secret', secretId))!;
+    const midnight = Math.floor(clock.now() / DAY) * DAY;
+    const commits = countCommits(store);
+    for (let hour = 0; hour < 23; hour += 1) {
+      holders.saw(caller('AKIA1'), secretId, 'app-first');
+      await clock.advance(3_600_000);
+    }
+    assert.equal(commits.secret, 1);
+    assert.deepEqual(await days(), [midnight, midnight]);
+    assert.equal((await store.get('secret', secretId))!.record.changedAt, before.changedAt);
+    await clock.advance(DAY);
+    holders.saw(caller('AKIA1'), secretId, 'app-first');
+    await clock.advance(1_000);
+    assert.deepEqual(await days(), [midnight + DAY, midnight + DAY]);
+  });
+
+  it('gives way to somebody who changes the secret at the same moment, and is written all the same', async () => {
+    holders.saw(caller('AKIA1'), secretId, 'app-first');
+    const get = store.get.bind(store);
+    let interfered = false;
+    store.get = async (collection, id) => {
+      const found = await get(collection, id);
+      if (collection !== 'secret' || interfered) return found;
+      interfered = true;
+      const { record, revision } = (await get('secret', secretId))!;
+      const changed = addVersion(record, { id: 'by-hand', hasValue: true, kmsKeyId: null }, [CURRENT], clock.now());
+      await store.commit([{ collection: 'secret', id: secretId, record: changed, expect: revision }]);
+      return found;
+    };
+    await clock.advance(1_000);
+    assert.equal(interfered, true);
+    assert.deepEqual(
+      (await get('secret', secretId))!.record.versions.map(({ id, labels, lastAccessedDay }) => [
+        id,
+        labels[0],
+        lastAccessedDay !== null,
+      ]),
+      [
+        ['app-first', 'previous', true],
+        ['by-hand', 'current', false],
+      ],
+    );
+  });
+
+  it('of a secret that is gone is nobody’s concern', async () => {
+    holders.saw(caller('AKIA1'), 'gone', 'one');
+    await holders.flush();
+  });
+});
+
+/** Counts commits by the collection they write to. */
+function countCommits(counted: Store): Record<string, number> {
+  const counts: Record<string, number> = {};
+  const commit = counted.commit.bind(counted);
+  counted.commit = (writes, options) => {
+    for (const name of new Set(writes.map(({ collection }) => collection))) counts[name] = (counts[name] ?? 0) + 1;
+    return commit(writes, options);
+  };
+  return counts;
+}

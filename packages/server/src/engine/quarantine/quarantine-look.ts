@@ -1,0 +1,217 @@
+import { createHash } from 'node:crypto';
+import {
+  type Clock,
+  CURRENT,
+  type FindRotationFunction,
+  PREVIOUS,
+  type ProbeResult,
+  type RotationFunction,
+  type SecretRecord,
+} from '@rekey/core';
+import type { Store } from '../../store/store.ts';
+import { withDeadline } from '../rotation/deadline.ts';
+import { failureOf, sentence } from '../rotation/failure.ts';
+import type { StepFailure } from '../rotation/rotation-change.ts';
+import type { TargetProofs } from '../target/target-proof.ts';
+import { findLabelled, findVersion } from '../versions.ts';
+import type { QuarantineOutcome, QuarantineRow } from './quarantine-report.ts';
+import type { QuarantineWrites } from './quarantine-writes.ts';
+
+export interface QuarantineLookParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly findFunction: FindRotationFunction;
+  readonly proofs: TargetProofs;
+  readonly writes: QuarantineWrites;
+}
+
+/** One login or one change at a target. Milliseconds. */
+const CALL_TIME = 30_000;
+/**
+ * Known values tried besides the current one. With the random password and the current one that makes four refused
+ * logins at most, below the strictest usual lock-out limit (five).
+ */
+const OTHERS_TRIED = 2;
+
+interface Probed {
+  readonly secret: SecretRecord;
+  readonly rotationFunction: RotationFunction;
+  readonly currentId: string;
+  readonly signal: AbortSignal;
+}
+
+/** Looks whether the current value of a restored secret logs in, and mends what can be mended. */
+export class QuarantineLook {
+  readonly #parts: QuarantineLookParts;
+
+  constructor(parts: QuarantineLookParts) {
+    this.#parts = parts;
+  }
+
+  /** Never throws for what a target answers. */
+  async look(secret: SecretRecord, signal: AbortSignal): Promise<QuarantineRow> {
+    const functionArn = secret.rotation?.functionArn ?? null;
+    const rotationFunction = functionArn === null ? null : this.#parts.findFunction(functionArn);
+    const currentId = findLabelled(secret, CURRENT)?.id ?? null;
+    if (rotationFunction?.probe === undefined || currentId === null)
+      return row(secret, 'not-probed', 'Nothing here can look whether its value logs in; try it where it is used.');
+    return this.#guarded(secret, () => this.#lookAt({ secret, rotationFunction, currentId, signal }));
+  }
+
+  /** Tries only the repair again: no login with a value that was refused before. */
+  async repair(secret: SecretRecord, signal: AbortSignal): Promise<QuarantineRow | null> {
+    const rotationFunction = this.#parts.findFunction(secret.rotation?.functionArn ?? '');
+    const currentId = findLabelled(secret, CURRENT)?.id ?? null;
+    if (rotationFunction === null || currentId === null) return null;
+    return this.#guarded(secret, () => this.#repair({ secret, rotationFunction, currentId, signal }));
+  }
+
+  async #lookAt(probed: Probed): Promise<QuarantineRow> {
+    const { secret, currentId } = probed;
+    const blind = await this.#proveTarget(probed);
+    if (blind !== null) return row(secret, 'unknown', blind);
+    const current = await this.#probe(probed, currentId);
+    if (current.outcome === 'accepted') return row(secret, 'in-sync', 'Its current value logs in.');
+    if (current.outcome !== 'refused') return couldNotLook(secret, current);
+    for (const versionId of othersToTry(secret, currentId)) {
+      const other = await this.#probe(probed, versionId);
+      if (other.outcome === 'accepted') return this.#promote(secret, versionId);
+      if (other.outcome !== 'refused') return couldNotLook(secret, other);
+    }
+    return this.#repair(probed);
+  }
+
+  /** Null if the target is known to refuse a wrong password; else why nothing it says proves anything. */
+  async #proveTarget({ secret, rotationFunction, signal }: Probed): Promise<string | null> {
+    const { proofs, clock } = this.#parts;
+    if (await proofs.isProven(rotationFunction, secret.arn)) return null;
+    const decoy = await this.#timed(secret, signal, (within) => proofs.try(rotationFunction, secret.arn, within));
+    if (decoy.outcome === 'accepted')
+      return 'Its target accepts any password, so nothing can be learnt by logging in; switch its password check on.';
+    if (decoy.outcome !== 'refused') return `Its target could not be looked at: ${decoy.reason}.`;
+    await proofs.remember(rotationFunction, secret.arn, clock.now());
+    return null;
+  }
+
+  #probe({ secret, rotationFunction, signal }: Probed, versionId: string): Promise<ProbeResult> {
+    const unclear: ProbeResult = { outcome: 'unclear', reason: 'its rotation function cannot look' };
+    return this.#timed(
+      secret,
+      signal,
+      (within) => rotationFunction.probe?.(secret.arn, versionId, { signal: within }) ?? Promise.resolve(unclear),
+    );
+  }
+
+  async #promote(secret: SecretRecord, versionId: string): Promise<QuarantineRow> {
+    const why = `Version ${versionId} logs in where the restored current value was refused`;
+    await this.#parts.writes.makeCurrent(secret.id, versionId, why);
+    return row(secret, 'promoted', `${why}; it is current now.`);
+  }
+
+  /** Gives the target a value that is known here, newest first, and makes it current once it logs in. */
+  async #repair(probed: Probed): Promise<QuarantineRow> {
+    const { secret } = probed;
+    let failed = 'No known value of it logs in';
+    for (const versionId of await this.#valuesToSet(probed)) {
+      const failure = await this.#set(probed, versionId);
+      if (failure !== null) {
+        failed = `No known value of it logs in, and its target could not be given one. ${sentence(failure)}`;
+        continue;
+      }
+      const set = await this.#probe(probed, versionId);
+      if (set.outcome === 'accepted') return this.#repaired(secret, versionId);
+      failed = `Its target took version ${versionId} but does not let it in: ${set.reason}`;
+    }
+    return row(secret, 'refused', `${ended(failed)} Put the value its target accepts, then end the quarantine.`);
+  }
+
+  /**
+   * Null when the target took it. Without the journal the target may have seen numbers that nobody here remembers: once,
+   * ours goes above them, as no rotation is at work that could be overtaken.
+   */
+  async #set({ secret, rotationFunction, signal }: Probed, versionId: string): Promise<StepFailure | null> {
+    const event = { Step: 'setSecret' as const, SecretId: secret.arn, ClientRequestToken: versionId };
+    let above = 0;
+    for (;;) {
+      const fence = await this.#parts.writes.raiseNumber(secret.id, above);
+      try {
+        await this.#timed(secret, signal, (within) => rotationFunction.invoke(event, { fence, signal: within }));
+        return null;
+      } catch (error) {
+        const failure = failureOf(error, 'setSecret');
+        if (failure.errorClass === 'unreachable') throw error;
+        if (above > 0 || failure.observedFence === null) return failure;
+        above = failure.observedFence;
+      }
+    }
+  }
+
+  async #repaired(secret: SecretRecord, versionId: string): Promise<QuarantineRow> {
+    const why = `Its target refused every known value and was given version ${versionId}`;
+    await this.#parts.writes.makeCurrent(secret.id, versionId, why);
+    return row(secret, 'repaired', `${why}; it logs in and is current now.`);
+  }
+
+  /** The newest value the journal knew, the restored current one, the one before. */
+  async #valuesToSet({ secret, currentId }: Probed): Promise<readonly string[]> {
+    const [newer] = newerThanCurrent(secret, currentId);
+    const copy = copyIdOf(currentId);
+    if (findVersion(secret, copy) === null) await this.#parts.writes.copyVersion(secret.id, currentId, copy);
+    const previous = findLabelled(secret, PREVIOUS)?.id;
+    return [newer, copy, previous].filter((id) => id !== undefined);
+  }
+
+  #timed<T>(secret: SecretRecord, signal: AbortSignal, call: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    return withDeadline(
+      this.#parts.clock,
+      { milliseconds: CALL_TIME, signal, what: `Looking at ${secret.name}` },
+      call,
+    );
+  }
+
+  async #guarded(secret: SecretRecord, work: () => Promise<QuarantineRow>): Promise<QuarantineRow> {
+    try {
+      return await work();
+    } catch (error) {
+      return row(secret, 'unknown', sentence(failureOf(error, `Looking at ${secret.name}`)));
+    }
+  }
+}
+
+/** A rotation function sets only what is not current: the current value goes to the target as a copy. */
+function copyIdOf(versionId: string): string {
+  return createHash('sha256').update(`copy of ${versionId}`).digest('hex').slice(0, 32);
+}
+
+/**
+ * The newest known may be of a rotation that was under way when the server was lost, and never have reached its target:
+ * then the one before it is what applications hold. What was *previous* in the backup comes after both.
+ */
+function othersToTry(secret: SecretRecord, currentId: string): readonly string[] {
+  const previous = findLabelled(secret, PREVIOUS)?.id;
+  const newer = newerThanCurrent(secret, currentId);
+  return [...newer, ...(previous === undefined ? [] : [previous])].slice(0, OTHERS_TRIED);
+}
+
+/** Versions with a value that were made after the current one, newest first: the journal's, and a pending one. */
+function newerThanCurrent(secret: SecretRecord, currentId: string): readonly string[] {
+  const since = findVersion(secret, currentId)?.createdAt ?? 0;
+  const known = new Set([currentId, copyIdOf(currentId), findLabelled(secret, PREVIOUS)?.id]);
+  return secret.versions
+    .filter((version) => version.hasValue && version.createdAt >= since && !known.has(version.id))
+    .reverse()
+    .sort((a, b) => b.createdAt - a.createdAt)
+    .map(({ id }) => id);
+}
+
+function row(secret: SecretRecord, outcome: QuarantineOutcome, text: string): QuarantineRow {
+  return { secretId: secret.id, name: secret.name, outcome, sentence: text };
+}
+
+function couldNotLook(secret: SecretRecord, { reason }: ProbeResult): QuarantineRow {
+  return row(secret, 'unknown', `${ended(`It could not be looked at: ${reason}`)} It is tried again.`);
+}
+
+function ended(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`;
+}

@@ -1,0 +1,128 @@
+import type { Finding, ProbeResult, RotationRecord, StepReport } from '@rekey/core';
+import type { Entry } from '../../store/store.ts';
+import { crossing } from '../boundary.ts';
+import { type Admitted, type HeldBack, probeWithinBudget } from '../target/login.ts';
+import { failure } from './failure.ts';
+import { ended, inState, intending, type StepFailure, stepDone, waiting } from './rotation-change.ts';
+import { type Answer, ask, type Work } from './work.ts';
+
+/** What retirement came to: the record to write, a failure of the step `revoke`, or a proof that must wait. */
+export type Retired = { readonly record: RotationRecord } | { readonly failure: StepFailure } | HeldBack;
+
+const NOTHING: StepReport = { findings: [], strategy: null };
+
+/**
+ * After promotion: where the old value lives on beside the new one the overlap begins; where it was replaced (one
+ * password), or cannot be revoked, there is only the proof left.
+ */
+export async function settle(work: Work): Promise<Retired> {
+  const record = work.entry.record;
+  const now = work.parts.clock.now();
+  if (record.previousVersionId === null) return { record: done(record, now, 'There was no value before.') };
+  const shares = await sharesAccount(work, record.previousVersionId);
+  if ('failure' in shares) return shares;
+  if (shares.answer || work.rotationFunction.revoke === undefined) return prove(work, { revoked: shares.answer });
+  const until = record.retireAt ?? now;
+  const why = `The old value stays valid until ${new Date(until).toISOString()}.`;
+  return { record: waiting(inState(record, 'retiring', now), until, why) };
+}
+
+/** The overlap is over: the target is made to refuse the old value, and seen to. */
+export async function retire(work: Work, intended: Entry<RotationRecord>, admitted: Admitted): Promise<Retired> {
+  const { parts, rotationFunction, secret } = work;
+  const { previousVersionId, number } = intended.record;
+  const at = { ...work, entry: intended };
+  if (previousVersionId === null)
+    return { record: done(intended.record, parts.clock.now(), 'There was no value before.') };
+  const shares = await sharesAccount(at, previousVersionId);
+  if ('failure' in shares) return shares;
+  if (shares.answer || rotationFunction.revoke === undefined) return leaveInUse(at);
+  const revoked = await ask(at, 'revoke', (signal) =>
+    crossing(parts.boundary, 'revocation', async () =>
+      rotationFunction.revoke?.(secret.arn, previousVersionId, { fence: number, signal }),
+    ),
+  );
+  await admitted.settle(revoked);
+  if ('failure' in revoked) return revoked;
+  return prove(at, { revoked: true, report: reportOf(revoked.answer) });
+}
+
+/** True when revoking the version would take away what *current* uses: asked again each time, people put values. */
+function sharesAccount(work: Work, versionId: string): Promise<Answer<boolean>> {
+  const { rotationFunction, secret, entry } = work;
+  return ask(work, 'sharesAccount', async () => {
+    if (rotationFunction.sharesAccount !== undefined) return rotationFunction.sharesAccount(secret.arn, versionId);
+    return entry.record.strategy === 'single-user';
+  });
+}
+
+/** Somebody made the old account current again: it is theirs now and is not revoked. */
+async function leaveInUse(work: Work): Promise<Retired> {
+  const text = 'The current value uses the account of the old one again; it was not revoked.';
+  const report: StepReport = { findings: [reported(text)], strategy: null };
+  return { record: done(work.entry.record, work.parts.clock.now(), text, report) };
+}
+
+async function prove(
+  work: Work,
+  { revoked, report = NOTHING }: { readonly revoked: boolean; readonly report?: StepReport },
+): Promise<Retired> {
+  const now = () => work.parts.clock.now();
+  const { record } = work.entry;
+  const lacking = lackOfProof(work, revoked);
+  if (lacking !== null) {
+    const findings = [...report.findings, reported(lacking)];
+    return { record: done(record, now(), lacking, { ...report, findings }) };
+  }
+  const probed = await probeOld(work);
+  if (!('answer' in probed)) return probed;
+  const { outcome, reason } = probed.answer;
+  if (outcome === 'refused')
+    return { record: { ...done(record, now(), 'The target refuses the old value.', report), oldRefusedAt: now() } };
+  if (outcome !== 'accepted')
+    return {
+      failure: failure('unreachable', `Could not look whether the old value is refused (${outcome}: ${reason})`),
+    };
+  return {
+    failure: failure(
+      'bug',
+      `The target still accepts the old value (${reason})`,
+      'Revoke it there by hand, then rotate again.',
+    ),
+  };
+}
+
+/** Why it cannot be proven that the old value is dead; null when it can. Said in the rotation's history. */
+function lackOfProof({ rotationFunction }: Work, revoked: boolean): string | null {
+  const { name, lacks, probe } = rotationFunction;
+  if (!revoked) return `The old value was not revoked: ${lacks.revoke ?? `${name} has no revoke`}.`;
+  const lack = lacks['refuses-old'] ?? lacks.probe ?? (probe === undefined ? `${name} has no probe` : null);
+  return lack === null ? null : `It was not proven that the old value is refused: ${lack}.`;
+}
+
+async function probeOld(work: Work): Promise<Answer<ProbeResult> | HeldBack> {
+  const { rotationFunction, secret, entry } = work;
+  const unclear: ProbeResult = { outcome: 'unclear', reason: 'there is no old value to log in with' };
+  const versionId = entry.record.previousVersionId;
+  if (versionId === null) return { answer: unclear };
+  return probeWithinBudget(
+    work,
+    { what: 'probe', versionId },
+    async (signal) => (await rotationFunction.probe?.(secret.arn, versionId, { signal })) ?? unclear,
+  );
+}
+
+function done(record: RotationRecord, now: number, reason: string, report: StepReport = NOTHING): RotationRecord {
+  const doing = record.doing === null ? intending(record, 'revoke', now) : record;
+  return ended(stepDone(doing, 'done', report, now, reason), 'done', now);
+}
+
+function reportOf(revoked: (StepReport & { readonly endedSessions: number }) | undefined): StepReport {
+  if (revoked === undefined || revoked.endedSessions === 0) return revoked ?? NOTHING;
+  const ended = reported(`Sessions of the old credential ended: ${revoked.endedSessions}.`);
+  return { ...revoked, findings: [...revoked.findings, ended] };
+}
+
+function reported(text: string): Finding {
+  return { kind: 'reported', text, statement: null };
+}

@@ -1,0 +1,126 @@
+import {
+  CURRENT,
+  DEFAULT_ROTATION_SETTINGS,
+  PREVIOUS,
+  RekeyError,
+  type RotationSettings,
+  RotatorError,
+  type SecretAccess,
+  type SecretDescription,
+  type SecretRecord,
+  type VersionSelector,
+} from '@rekey/core';
+import type { Entry } from '../../store/store.ts';
+import { findSecretById } from '../secret-lookup.ts';
+import { findLabelled } from '../versions.ts';
+import type { HeldSecret, HeldSecrets } from './held-secrets.ts';
+import { type PendingValueParts, storePendingValue } from './pending-value.ts';
+import { findFinishing, promotion } from './promotion.ts';
+import type { RotationJournal } from './rotation-journal.ts';
+
+export interface SecretAccessParts extends PendingValueParts {
+  readonly held: HeldSecrets;
+  readonly journal: RotationJournal;
+}
+
+/**
+ * What rotation functions in this process may do with secrets. Reads are free; writes pass only for a secret whose
+ * claim this process's worker holds, under that claim's fence, so that a function that was paused cannot wake up later
+ * and write. Failures of the store are noted on the claim: they must not be taken for an answer of the target.
+ */
+export class EngineSecretAccess implements SecretAccess {
+  readonly #parts: SecretAccessParts;
+
+  constructor(parts: SecretAccessParts) {
+    this.#parts = parts;
+  }
+
+  async describe(secretId: string): Promise<SecretDescription> {
+    const { record: secret } = await this.#get(secretId);
+    return {
+      arn: secret.arn,
+      name: secret.name,
+      settings: this.#settingsOf(secret),
+      currentVersionId: findLabelled(secret, CURRENT)?.id ?? null,
+      previousVersionId: findLabelled(secret, PREVIOUS)?.id ?? null,
+    };
+  }
+
+  async getValue(secretId: string, selector: VersionSelector): Promise<string | null> {
+    const { record: secret } = await this.#get(secretId);
+    const versionId = 'versionId' in selector ? selector.versionId : (findLabelled(secret, selector.label)?.id ?? null);
+    const value = versionId === null ? null : await this.#noting(secret.id, () => this.#value(secret.id, versionId));
+    if (value === null || value.kind === 'text') return value?.text ?? null;
+    throw new RotatorError('rejected-form', `The value of ${secret.name} is binary, and rotation needs text`, {
+      nextAction: 'Put the credential as text.',
+    });
+  }
+
+  async putPending(secretId: string, versionId: string, text: string): Promise<void> {
+    const { record: secret } = await this.#get(secretId);
+    const held = this.#heldFor(secret, versionId);
+    await this.#noting(secret.id, () =>
+      storePendingValue(this.#parts, secret.id, versionId, { kind: 'text', text }, held),
+    );
+  }
+
+  async promote(secretId: string, versionId: string): Promise<void> {
+    const { store, journal, clock } = this.#parts;
+    const { record: secret } = await this.#get(secretId);
+    if (findLabelled(secret, CURRENT)?.id === versionId) return;
+    const held = this.#heldFor(secret, versionId);
+    await this.#noting(secret.id, async () => {
+      const rotation = await findFinishing(store, secret, versionId);
+      if (rotation === null) throw notAtWork(secret, versionId);
+      await journal.writeWithSecret(
+        'promotion',
+        rotation,
+        (latest) => promotion(rotation.record, latest, clock.now()),
+        held,
+      );
+    });
+  }
+
+  #value(secretId: string, versionId: string) {
+    return this.#parts.store.getValue(secretId, versionId);
+  }
+
+  async #get(secretId: string): Promise<Entry<SecretRecord>> {
+    const secret = await findSecretById(this.#parts.store, secretId);
+    if (secret !== null) return secret;
+    throw new RotatorError('rejected-form', `There is no secret ${secretId}`, {
+      nextAction: 'Correct the name, or create the secret.',
+    });
+  }
+
+  /** A rotation keeps the settings it began with, and the strategy it resolved: half-way they must not change. */
+  #settingsOf(secret: SecretRecord): RotationSettings {
+    const running = this.#parts.held.find(secret.id)?.record ?? null;
+    if (running === null) return secret.rotation?.settings ?? DEFAULT_ROTATION_SETTINGS;
+    return running.strategy === null ? running.settings : { ...running.settings, strategy: running.strategy };
+  }
+
+  #heldFor(secret: SecretRecord, versionId: string): HeldSecret {
+    const held = this.#parts.held.find(secret.id);
+    if (held !== null && held.record?.versionId === versionId && !held.signal.aborted) return held;
+    throw notAtWork(secret, versionId);
+  }
+
+  async #noting<T>(secretId: string, act: () => Promise<T>): Promise<T> {
+    try {
+      return await act();
+    } catch (error) {
+      const held = this.#parts.held.find(secretId);
+      if (held !== null && error instanceof RekeyError) held.trouble = error;
+      throw error;
+    }
+  }
+}
+
+function notAtWork(secret: SecretRecord, versionId: string): RekeyError {
+  return new RekeyError(
+    'conflict',
+    `Version ${versionId} of ${secret.name} is not being rotated by this server now; nothing was written.`,
+    { reason: 'rotation-not-at-work' },
+  );
+}

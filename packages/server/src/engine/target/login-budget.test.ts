@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { CURRENT } from '@rekey/core';
+import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { openMemoryStore } from '../../store/testing.ts';
+import { FakeClock, openBench, putSecret } from '../testing.ts';
+import { LoginBudget } from './login-budget.ts';
+import type { LoginOutcome } from './login-count.ts';
+
+const MINUTE = 60_000;
+const LIMIT = { logins: 3, window: 10 * MINUTE };
+
+async function open() {
+  const clock = new FakeClock();
+  const store = await openMemoryStore({ now: () => clock.now() });
+  const server = () => new LoginBudget({ store, clock, limit: LIMIT });
+  const budget = server();
+  const login = async (outcome: LoginOutcome | 'dies', account = 'app') => {
+    const charged = await budget.charge(account);
+    if ('spentUntil' in charged) return charged.spentUntil;
+    if (outcome !== 'dies') await budget.settle(charged.charge, outcome);
+    return null;
+  };
+  return { clock, budget, server, login, store };
+}
+
+describe('the budget of logins', () => {
+  test('lets three be refused within ten minutes, and says when the next is allowed', async () => {
+    const { clock, login } = await open();
+    const began = clock.now();
+    for (let round = 0; round < 3; round += 1) {
+      assert.equal(await login('refused'), null);
+      await clock.advance(MINUTE);
+    }
+    assert.equal(await login('refused'), began + 10 * MINUTE);
+    await clock.advance(7 * MINUTE);
+    assert.equal(await login('refused'), null);
+    assert.equal(await login('refused'), began + 11 * MINUTE);
+  });
+
+  test('counts a login whose server died before it was answered, and is shared by all servers', async () => {
+    const { login, server, clock } = await open();
+    for (let round = 0; round < 3; round += 1) await login('dies');
+    assert.equal(await server().spentUntil('app'), clock.now() + 10 * MINUTE);
+  });
+
+  test('never counts a target that could not be looked at, for however long', async () => {
+    const { login, store } = await open();
+    for (let round = 0; round < 50; round += 1) assert.equal(await login('could-not-look'), null);
+    assert.equal(await store.count('login'), 0);
+  });
+
+  test('begins anew after a login that was accepted, as the target does', async () => {
+    const { login } = await open();
+    for (let round = 0; round < 20; round += 1) {
+      for (const outcome of ['refused', 'refused', 'accepted'] as const) assert.equal(await login(outcome), null);
+    }
+  });
+
+  test('is each account’s own', async () => {
+    const { login } = await open();
+    for (let round = 0; round < 3; round += 1) await login('refused');
+    assert.notEqual(await login('refused'), null);
+    assert.equal(await login('refused', 'admin'), null);
+  });
+
+  test('holds among servers that log in side by side', async () => {
+    const { server } = await open();
+    const charges = await Promise.all(Array.from({ length: 12 }, () => server().charge('app')));
+    assert.equal(charges.filter((charged) => 'charge' in charged).length, 3);
+  });
+});
+
+function openRotation() {
+  const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
+  return openBench({
+    target,
+    settings: { strategy: 'single-user' },
+    functions: (access, random) => {
+      const made = rotationFunctionFrom(fake(target), access, { random });
+      return () => made;
+    },
+  });
+}
+
+describe('a rotation whose budget is spent', () => {
+  test('waits and says so instead of logging in, and goes on by itself', async () => {
+    const { engine, begin, latest, worker, target, pass, house, clock } = await openRotation();
+    for (let round = 0; round < 3; round += 1) await engine.budget.charge('fake://db app');
+    await begin();
+    await worker.tick();
+    assert.match((await latest()).waitingFor ?? '', /3 logins of this credential were refused or went unanswered/);
+    assert.deepEqual(target.calls, []);
+    assert.equal((await latest()).nextAttemptAt, clock.now() + 10 * MINUTE);
+    await pass(11 * MINUTE);
+    assert.equal((await latest()).state, 'done');
+    assert.equal(await house.accepts(CURRENT), true);
+  });
+
+  test('stops before the admin credential is locked, whichever secret it was refused for', async () => {
+    const { engine, begin, latest, worker, target, pass, house } = await openRotation();
+    for (let round = 0; round < 3; round += 1) await engine.budget.note('fake://db admin', 'refused');
+    await begin();
+    await worker.tick();
+    assert.match((await latest()).waitingFor ?? '', /might make its target lock it/);
+    assert.deepEqual(target.calls, ['probe app', 'create app']);
+    await pass(11 * MINUTE);
+    assert.equal(await house.accepts(CURRENT), true);
+    assert.equal((await latest()).state, 'done');
+  });
+
+  test('after the admin credential was refused for one secret, does not try it for another', async () => {
+    const { house, begin, latest, worker, target, pass, engine, clock } = await openRotation();
+    target.changeByHand('admin', 'other');
+    await begin();
+    await worker.tick();
+    await pass(8 * MINUTE);
+    const tried = target.calls.filter((call) => call.startsWith('set')).length;
+    target.addUser('second', 'old-password');
+    const value = JSON.stringify({ host: 'db', username: 'second', password: 'old-password', masterarn: 'admin' });
+    const secretId = await putSecret(house.store, clock.now(), { name: 'second', value });
+    await engine.rotations.begin(secretId, { versionId: null, cause: 'manual', askedBy: 'test' });
+    await worker.tick();
+    await pass(MINUTE);
+    assert.ok(tried + target.calls.filter((call) => call === 'set second').length <= 3);
+    assert.notEqual((await latest()).state, 'done');
+  });
+
+  test('wrong passwords of some secrets do not use up the logins of the admin credential they share', async () => {
+    const { house, begin, latest, worker, target, pass, engine, clock } = await openRotation();
+    for (const name of ['one', 'two', 'three', 'four']) {
+      target.addUser(name, 'changed by hand');
+      target.breaks('set', 'refuses-login', 1);
+      const value = JSON.stringify({ host: 'db', username: name, password: 'stored', masterarn: 'admin' });
+      const secretId = await putSecret(house.store, clock.now(), { name, value });
+      await engine.rotations.begin(secretId, { versionId: null, cause: 'manual', askedBy: 'test' });
+      await worker.tick();
+    }
+    await begin();
+    await worker.tick();
+    await pass(MINUTE);
+    assert.equal((await latest()).state, 'done');
+  });
+});

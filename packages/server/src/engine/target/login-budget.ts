@@ -1,0 +1,108 @@
+import { type Clock, formatDuration, RekeyError } from '@rekey/core';
+import type { LoginRecord } from '../../store/collections.ts';
+import type { Entry, Store } from '../../store/store.ts';
+import { type BoundaryHook, crossing } from '../boundary.ts';
+import { afterLogin, type LoginLimit, type LoginOutcome, spentUntil, withLogin } from './login-count.ts';
+
+export interface LoginBudgetParts {
+  readonly store: Store;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly limit: LoginLimit;
+  readonly boundary?: BoundaryHook;
+}
+
+/** A login that may be made, and under which moment it was counted. */
+export interface LoginCharge {
+  readonly account: string;
+  readonly at: number;
+}
+
+export type Charged = { readonly charge: LoginCharge } | { readonly spentUntil: number };
+
+/** Several servers may look at one account at the same time. */
+const ATTEMPTS = 20;
+
+/**
+ * Keeps the fresh logins that rekey causes below the limit at which a target locks an account.
+ *
+ * A login of which it is not known that it will be accepted is counted, durably, *before* it is made, and given back or
+ * forgotten when the target has answered (see {@link afterLogin}). So a server that dies in the middle of its logins,
+ * again and again, stays within the budget as well; the price is two small commits for each such login, and that a
+ * crash costs a login that may never have been made. Logins through which the admin credential changes something are
+ * all but always accepted and come with every rotation: they are counted only once they were refused.
+ *
+ * Accounts are kept under an opaque key: of the account itself where the rotation function can name it (several secrets
+ * may hold it), else of the secret.
+ */
+export class LoginBudget {
+  readonly limit: LoginLimit;
+  readonly #parts: LoginBudgetParts;
+
+  constructor(parts: LoginBudgetParts) {
+    this.limit = parts.limit;
+    this.#parts = parts;
+  }
+
+  /** Counts a login that is about to be made, unless the budget is spent. */
+  async charge(account: string): Promise<Charged> {
+    const { clock } = this.#parts;
+    let answer: Charged = { spentUntil: 0 };
+    await this.#change(account, (record) => {
+      const now = clock.now();
+      const until = spentUntil(record, this.limit, now);
+      answer = until === null ? { charge: { account, at: now } } : { spentUntil: until };
+      return until === null ? withLogin(record, this.limit, now) : record;
+    });
+    return answer;
+  }
+
+  /** Notes what a counted login came to. */
+  async settle({ account, at }: LoginCharge, outcome: LoginOutcome): Promise<void> {
+    if (outcome === 'unanswered') return;
+    await this.#change(account, (record) => afterLogin(record, at, outcome, this.limit));
+  }
+
+  /** Counts a login after it was refused, or forgets those before it because it was accepted. */
+  async note(account: string, outcome: 'accepted' | 'refused'): Promise<void> {
+    const at = this.#parts.clock.now();
+    await this.#change(account, (record) => (outcome === 'accepted' ? null : withLogin(record, this.limit, at)));
+  }
+
+  /** When a login is allowed again; null for at once. */
+  async spentUntil(account: string): Promise<number | null> {
+    const { store, clock } = this.#parts;
+    const entry = await store.get('login', keyOf(store, account));
+    return spentUntil(entry?.record ?? null, this.limit, clock.now());
+  }
+
+  /** Why nobody logs in before that moment. */
+  sentence(until: number): string {
+    const { logins, window } = this.limit;
+    return `Waits until ${new Date(until).toISOString()} before it logs in again: ${logins} logins of this credential were refused or went unanswered within ${formatDuration(window)}, and another might make its target lock it.`;
+  }
+
+  async #change(account: string, change: (record: LoginRecord | null) => LoginRecord | null): Promise<void> {
+    const { store } = this.#parts;
+    const id = keyOf(store, account);
+    for (let attempt = 1; ; attempt += 1) {
+      const entry = await store.get('login', id);
+      const record = change(entry?.record ?? null);
+      if (record === (entry?.record ?? null)) return;
+      try {
+        return await this.#commit(id, entry, record);
+      } catch (error) {
+        if (attempt >= ATTEMPTS || !(error instanceof RekeyError) || error.code !== 'conflict') throw error;
+      }
+    }
+  }
+
+  async #commit(id: string, before: Entry<LoginRecord> | null, record: LoginRecord | null): Promise<void> {
+    const { store, boundary } = this.#parts;
+    const expect = before?.revision ?? 0;
+    await crossing(boundary, 'login', () => store.commit([{ collection: 'login', id, record, expect }]));
+  }
+}
+
+function keyOf(store: Store, account: string): string {
+  return store.opaque('login', account);
+}

@@ -1,0 +1,67 @@
+import type { LoginRecord } from '../../store/collections.ts';
+
+/** How many logins of one account may be refused, or go unanswered, within how long. */
+export interface LoginLimit {
+  /** At least 1. */
+  readonly logins: number;
+  /** Milliseconds. */
+  readonly window: number;
+}
+
+/**
+ * Three in ten minutes. The strictest usual lock-out limit is five refusals in a row, and applications that still hold
+ * an old value may add some of their own: more logins would end a doubt sooner and risk that the target locks the
+ * account, which no value of ours opens again.
+ */
+export const DEFAULT_LOGIN_LIMIT: LoginLimit = { logins: 3, window: 600_000 };
+
+/**
+ * What a login came to. `could-not-look`: the target did not judge the password (unreachable, or something odd).
+ * `unanswered`: nobody knows, because we stopped waiting, or died.
+ */
+export type LoginOutcome = 'accepted' | 'refused' | 'could-not-look' | 'unanswered';
+
+/**
+ * When the next login is allowed: null for at once. Pure.
+ *
+ * @param record what is known of the account; null for nothing
+ */
+export function spentUntil(record: LoginRecord | null, limit: LoginLimit, now: number): number | null {
+  const counted = countedLogins(record, limit, now);
+  const oldest = counted.at(-limit.logins);
+  return oldest === undefined ? null : oldest + limit.window;
+}
+
+/** The record with a login that is about to be made. Pure. */
+export function withLogin(record: LoginRecord | null, limit: LoginLimit, now: number): LoginRecord {
+  return { countedAt: [...countedLogins(record, limit, now), now].sort((a, b) => a - b) };
+}
+
+/**
+ * The record after the login that was counted at `at` came to its outcome; null when nothing is left to remember. Pure.
+ *
+ * `accepted` forgets everything: targets count refusals in a row (PAM faillock, MySQL FAILED_LOGIN_ATTEMPTS, Oracle,
+ * ppolicy of LDAP), so that a login that succeeds begins their count anew, too. What is traded away is a target, or a
+ * fail2ban before it, that counts refusals whatever comes between: there, the limit must be set lower.
+ * `could-not-look` is given back: to count it would turn an outage of the target into one of ours.
+ */
+export function afterLogin(
+  record: LoginRecord | null,
+  at: number,
+  outcome: LoginOutcome,
+  limit: LoginLimit,
+): LoginRecord | null {
+  if (outcome === 'accepted') return null;
+  const known = record?.countedAt ?? [];
+  const position = known.indexOf(at);
+  if (outcome === 'could-not-look') {
+    const rest = known.filter((_, index) => index !== position);
+    return rest.length === 0 ? null : { countedAt: rest };
+  }
+  return position >= 0 ? { countedAt: known } : withLogin(record, limit, at);
+}
+
+/** Oldest first. */
+function countedLogins(record: LoginRecord | null, { window }: LoginLimit, now: number): readonly number[] {
+  return (record?.countedAt ?? []).filter((at) => at > now - window);
+}

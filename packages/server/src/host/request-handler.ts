@@ -1,0 +1,104 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from '@rekey/core';
+import { SourceReader } from '../auth/source.ts';
+import type { Face, FaceRequest, FaceResponse } from '../faces/face.ts';
+import { logFailure } from './failure-log.ts';
+import { type IncomingBody, readBody, readHead } from './incoming-request.ts';
+
+export interface RequestHandlerOptions {
+  readonly faces: readonly Face[];
+  readonly trustedProxies: readonly string[];
+  readonly log: Logger;
+  readonly bodyBytes?: number;
+}
+
+/** A secret may be 64 KiB, of which JSON can make six times as much; a batch of reads is smaller still. */
+const BODY_BYTES = 1024 * 1024;
+
+/** Takes requests from `node:http` to the faces and back. */
+export class RequestHandler {
+  readonly #faces: readonly Face[];
+  readonly #sources: SourceReader;
+  readonly #log: Logger;
+  readonly #bodyBytes: number;
+  readonly #stopping: AbortSignal;
+
+  /** @param stopping aborted once no connection is to be kept. */
+  constructor(options: RequestHandlerOptions, stopping: AbortSignal) {
+    this.#faces = options.faces;
+    this.#sources = new SourceReader(options.trustedProxies);
+    this.#log = options.log;
+    this.#bodyBytes = options.bodyBytes ?? BODY_BYTES;
+    this.#stopping = stopping;
+  }
+
+  readonly handle = (message: IncomingMessage, response: ServerResponse): void => {
+    message.on('error', ignoreLeaving);
+    response.on('error', ignoreLeaving);
+    readBody(message, this.#bodyBytes, (body) => this.#answer(readHead(message, this.#sources), body, response));
+  };
+
+  #answer(head: FaceRequest, body: IncomingBody, response: ServerResponse): void {
+    const request = 'bytes' in body ? { ...head, body: body.bytes } : head;
+    if (this.#stopping.aborted || ('drained' in body && !body.drained)) response.shouldKeepAlive = false;
+    let face: Face | undefined;
+    try {
+      face = this.#faces.find((candidate) => candidate.owns(request));
+      this.#reply(face, request, body).then(
+        (answer) => this.#send(answer, request, response, face),
+        (error) => this.#fail(error, request, response, face),
+      );
+    } catch (error) {
+      this.#fail(error, request, response, face);
+    }
+  }
+
+  #reply(face: Face | undefined, request: FaceRequest, body: IncomingBody): Promise<FaceResponse> {
+    if ('bytes' in body) return face === undefined ? Promise.resolve(notFound(request)) : face.handle(request);
+    const answer = face?.refuseLargeBody?.(request, this.#bodyBytes) ?? tooLarge(request, this.#bodyBytes);
+    return Promise.resolve(answer);
+  }
+
+  #send(answer: FaceResponse, request: FaceRequest, response: ServerResponse, face: Face | undefined): void {
+    if (answer.failure !== undefined) logFailure(this.#log, request, face?.name ?? null, answer.failure);
+    try {
+      write(answer, request, response, this.#stopping.aborted);
+    } catch (error) {
+      this.#fail(error, request, response, face);
+    }
+  }
+
+  /** A face never throws; should one do so, neither caller nor log learn more than where. */
+  #fail(error: unknown, request: FaceRequest, response: ServerResponse, face: Face | undefined): void {
+    logFailure(this.#log, request, face?.name ?? null, error);
+    if (response.headersSent) response.destroy();
+    else write(plainAnswer(500, 'The server failed; its log says more.', request.id), request, response, true);
+  }
+}
+
+function write(answer: FaceResponse, request: FaceRequest, response: ServerResponse, close: boolean): void {
+  const hasBody = answer.status >= 200 && answer.status !== 204 && answer.status !== 304;
+  if (close) response.shouldKeepAlive = false;
+  if (!hasBody) {
+    response.writeHead(answer.status, answer.headers).end();
+    return;
+  }
+  const length = typeof answer.body === 'string' ? Buffer.byteLength(answer.body) : answer.body.length;
+  response.writeHead(answer.status, { ...answer.headers, 'content-length': length });
+  response.end(request.method === 'HEAD' ? undefined : answer.body);
+}
+
+function notFound({ id }: FaceRequest): FaceResponse {
+  return plainAnswer(404, 'No protocol of this server answers this request; check method, path and headers.', id);
+}
+
+function tooLarge({ id }: FaceRequest, limit: number): FaceResponse {
+  return plainAnswer(413, `The body is longer than ${limit} bytes.`, id);
+}
+
+function plainAnswer(status: number, message: string, requestId: string): FaceResponse {
+  return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ message, requestId }) };
+}
+
+/** A caller who hangs up is no failure of ours. */
+function ignoreLeaving(): void {}

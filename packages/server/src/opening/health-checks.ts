@@ -1,0 +1,169 @@
+import { existsSync, statSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import { messageOf } from '@rekey/core';
+import { verifyAudit } from '../audit/verify.ts';
+import { readConfig, type ServerConfig } from '../config/config.ts';
+import { dataFiles, openDataFolderForReading, readAuditHead } from './data-folder.ts';
+
+/** One look at one thing that could go wrong. */
+export interface Check {
+  readonly name: string;
+  readonly outcome: 'fine' | 'note' | 'trouble';
+  /** What was seen and, where it is not fine, what to do. */
+  readonly sentence: string;
+}
+
+export interface HealthOptions {
+  readonly dataFolder: string;
+  /** Address of a running server, to compare clocks with; null for none. */
+  readonly endpoint: string | null;
+}
+
+/** Less than this much disk and the next weeks' audit may not fit; bytes. */
+const DISK_LOW = 1024 ** 3;
+/** SigV4 refuses requests that are further off than five minutes; one is the time to mend it. Milliseconds. */
+const CLOCK_OFF = 60_000;
+
+/** Looks at everything, whatever fails meanwhile: a check that cannot look is trouble of its own. */
+export async function checkHealth(options: HealthOptions): Promise<readonly Check[]> {
+  const checks: [string, () => Promise<Check> | Check][] = [
+    ['configuration', () => checkConfiguration(options.dataFolder)],
+    ['data folder', () => checkFolder(options.dataFolder)],
+    ['key file', () => checkMode(dataFiles(options.dataFolder).keyFile, 'key file')],
+    ['disk', () => checkDisk(options.dataFolder)],
+    ['store', () => checkStore(options.dataFolder)],
+    ['audit', () => checkAudit(options.dataFolder)],
+    ['clock', () => checkClock(options)],
+    ['port', () => checkPort(options.dataFolder)],
+  ];
+  if (!existsSync(options.dataFolder)) checks.splice(2);
+  const results: Check[] = [];
+  for (const [name, look] of checks) results.push(await attempt(name, look));
+  return results;
+}
+
+async function attempt(name: string, look: () => Promise<Check> | Check): Promise<Check> {
+  try {
+    return await look();
+  } catch (error) {
+    return { name, outcome: 'trouble', sentence: messageOf(error) };
+  }
+}
+
+async function checkConfiguration(dataFolder: string): Promise<Check> {
+  const config = await configOf(dataFolder);
+  return { name: 'configuration', outcome: 'fine', sentence: `region ${config.region}, account ${config.account}` };
+}
+
+function checkFolder(dataFolder: string): Check {
+  if (!existsSync(dataFolder))
+    return {
+      name: 'data folder',
+      outcome: 'trouble',
+      sentence: `${dataFolder} does not exist; make it with \`rekey init --data ${dataFolder}\`.`,
+    };
+  return checkMode(dataFolder, 'data folder');
+}
+
+function checkMode(path: string, name: string): Check {
+  const mode = statSync(path).mode & 0o777;
+  if ((mode & 0o077) !== 0 && process.platform !== 'win32')
+    return {
+      name,
+      outcome: 'trouble',
+      sentence: `${path} is open to others (mode ${mode.toString(8)}); run \`chmod go= ${path}\`.`,
+    };
+  return { name, outcome: 'fine', sentence: `${path} is the owner's alone` };
+}
+
+async function checkDisk(dataFolder: string): Promise<Check> {
+  const { bavail, bsize } = await statfs(dataFolder);
+  const free = bavail * bsize;
+  const megabytes = `${Math.round(free / 1024 ** 2)} MB free`;
+  if (free < DISK_LOW)
+    return {
+      name: 'disk',
+      outcome: 'trouble',
+      sentence: `${megabytes}; make room before the store or the audit cannot write.`,
+    };
+  return { name: 'disk', outcome: 'fine', sentence: megabytes };
+}
+
+async function checkStore(dataFolder: string): Promise<Check> {
+  const store = await openDataFolderForReading(dataFolder);
+  try {
+    const problems = await store.check();
+    if (problems.length > 0)
+      return {
+        name: 'store',
+        outcome: 'trouble',
+        sentence: `${problems[0]} (${problems.length} in all); restore a backup into a new folder.`,
+      };
+    return { name: 'store', outcome: 'fine', sentence: `sound, ${await store.count('secret')} secrets` };
+  } finally {
+    await store.close();
+  }
+}
+
+async function checkAudit(dataFolder: string): Promise<Check> {
+  const folder = dataFiles(dataFolder).auditFolder;
+  if (!existsSync(folder))
+    return { name: 'audit', outcome: 'note', sentence: 'nothing audited yet; the first start begins it' };
+  const report = await verifyAudit({ folder, storedCheckpoint: await readAuditHead(dataFolder) });
+  return { name: 'audit', outcome: report.sound ? 'fine' : 'trouble', sentence: report.sentence };
+}
+
+async function checkClock(options: HealthOptions): Promise<Check> {
+  if (options.endpoint === null) return checkClockByFiles(options.dataFolder);
+  const answer = await fetch(new URL('/healthz', options.endpoint), { signal: AbortSignal.timeout(5_000) });
+  const theirs = Date.parse(answer.headers.get('date') ?? '');
+  const off = Math.abs(Date.now() - theirs);
+  if (Number.isNaN(theirs)) return { name: 'clock', outcome: 'note', sentence: 'the server does not tell its time' };
+  if (off > CLOCK_OFF)
+    return {
+      name: 'clock',
+      outcome: 'trouble',
+      sentence: `this machine and the server are ${Math.round(off / 1000)} s apart; set both by NTP.`,
+    };
+  return { name: 'clock', outcome: 'fine', sentence: 'agrees with the server' };
+}
+
+/** Without somebody to compare with: at least the clock must not stand before what was already written. */
+function checkClockByFiles(dataFolder: string): Check {
+  const { storeFile } = dataFiles(dataFolder);
+  if (!existsSync(storeFile))
+    return { name: 'clock', outcome: 'note', sentence: 'nothing to compare with: give --endpoint of a running server' };
+  const written = statSync(join(storeFile)).mtimeMs;
+  const ahead = written - Date.now();
+  if (ahead > CLOCK_OFF)
+    return {
+      name: 'clock',
+      outcome: 'trouble',
+      sentence: `the store was written ${Math.round(ahead / 1000)} s in the future; set the clock by NTP.`,
+    };
+  return {
+    name: 'clock',
+    outcome: 'fine',
+    sentence: 'not before the last write of the store (give --endpoint to compare with a server)',
+  };
+}
+
+async function checkPort(dataFolder: string): Promise<Check> {
+  const { host, port } = await configOf(dataFolder);
+  const taken = await new Promise<boolean>((resolve) => {
+    const probe = createServer();
+    probe.once('error', () => resolve(true));
+    probe.listen(port, host, () => probe.close(() => resolve(false)));
+  });
+  return {
+    name: 'port',
+    outcome: 'note',
+    sentence: `${host}:${port} is ${taken ? 'in use (a running rekey, or another program)' : 'free'}`,
+  };
+}
+
+function configOf(dataFolder: string): Promise<ServerConfig> {
+  return readConfig({ data: dataFolder }, process.env);
+}
