@@ -5,7 +5,7 @@ import { RotateSecretCommand } from '@aws-sdk/client-secrets-manager';
 import { SecretsClient } from '@rekey/client';
 import { silentLogger } from '@rekey/core';
 import { type RunningRekey, startRekey } from '../packages/server/dist/compose.js';
-import { readConfig } from '../packages/server/dist/config.js';
+import { readConfig } from '../packages/server/dist/config/config.js';
 import { type Benchmark, median, round } from './figure.ts';
 import { ADMIN, APPLICATION_PASSWORD, type RolesDatabase, startRolesDatabase } from './postgres-roles.ts';
 import { expectOk, RawConnection } from './raw-connection.ts';
