@@ -9,9 +9,10 @@ import {
   type SecretRecord,
 } from '@rekey/core';
 import type { Store } from '../../store/store.ts';
+import { hasGivenValue } from '../rotation/cause.ts';
 import { withDeadline } from '../rotation/deadline.ts';
 import { failureOf, sentence } from '../rotation/failure.ts';
-import type { StepFailure } from '../rotation/rotation-change.ts';
+import { ENDED, type StepFailure } from '../rotation/rotation-change.ts';
 import type { TargetProofs } from '../target/target-proof.ts';
 import { findLabelled, findVersion } from '../versions.ts';
 import type { QuarantineOutcome, QuarantineRow } from './quarantine-report.ts';
@@ -28,15 +29,22 @@ export interface QuarantineLookParts {
 /** One login or one change at a target. Milliseconds. */
 const CALL_TIME = 30_000;
 /**
- * Known values tried besides the current one. With the random password and the current one that makes four refused
- * logins at most, below the strictest usual lock-out limit (five).
+ * Known values tried. With the random password that makes four refused logins at most, below the strictest usual
+ * lock-out limit (five).
  */
-const OTHERS_TRIED = 2;
+const VALUES_TRIED = 3;
 
 interface Probed {
   readonly secret: SecretRecord;
   readonly rotationFunction: RotationFunction;
   readonly currentId: string;
+  readonly signal: AbortSignal;
+}
+
+/** What a look is told of the restore. */
+export interface RestoreFacts {
+  /** The newest moment the store knew of when it was restored; milliseconds since the epoch. */
+  readonly knownUntil: number;
   readonly signal: AbortSignal;
 }
 
@@ -49,13 +57,13 @@ export class QuarantineLook {
   }
 
   /** Never throws for what a target answers. */
-  async look(secret: SecretRecord, signal: AbortSignal): Promise<QuarantineRow> {
+  async look(secret: SecretRecord, { knownUntil, signal }: RestoreFacts): Promise<QuarantineRow> {
     const functionArn = secret.rotation?.functionArn ?? null;
     const rotationFunction = functionArn === null ? null : this.#parts.findFunction(functionArn);
     const currentId = findLabelled(secret, CURRENT)?.id ?? null;
     if (rotationFunction?.probe === undefined || currentId === null)
       return row(secret, 'not-probed', 'Nothing here can look whether its value logs in; try it where it is used.');
-    return this.#guarded(secret, () => this.#lookAt({ secret, rotationFunction, currentId, signal }));
+    return this.#guarded(secret, () => this.#lookAt({ secret, rotationFunction, currentId, signal }, knownUntil));
   }
 
   /** Tries only the repair again: no login with a value that was refused before. */
@@ -66,19 +74,27 @@ export class QuarantineLook {
     return this.#guarded(secret, () => this.#repair({ secret, rotationFunction, currentId, signal }));
   }
 
-  async #lookAt(probed: Probed): Promise<QuarantineRow> {
+  async #lookAt(probed: Probed, knownUntil: number): Promise<QuarantineRow> {
     const { secret, currentId } = probed;
     const blind = await this.#proveTarget(probed);
     if (blind !== null) return row(secret, 'unknown', blind);
-    const current = await this.#probe(probed, currentId);
-    if (current.outcome === 'accepted') return row(secret, 'in-sync', 'Its current value logs in.');
-    if (current.outcome !== 'refused') return couldNotLook(secret, current);
-    for (const versionId of othersToTry(secret, currentId)) {
-      const other = await this.#probe(probed, versionId);
-      if (other.outcome === 'accepted') return this.#promote(secret, versionId);
-      if (other.outcome !== 'refused') return couldNotLook(secret, other);
+    const facts = { currentId, knownUntil, atWork: await this.#versionAtWork(secret) };
+    for (const versionId of valuesToTry(secret, facts)) {
+      const { outcome, reason } = await this.#probe(probed, versionId);
+      if (outcome === 'accepted' && versionId === currentId)
+        return row(secret, 'in-sync', 'Its current value logs in.');
+      if (outcome === 'accepted') return this.#promote(secret, versionId);
+      if (outcome !== 'refused') return couldNotLook(secret, reason);
     }
     return this.#repair(probed);
+  }
+
+  /** The version that a rotation was about to promote when the backup was made; null if there is none. */
+  async #versionAtWork({ rotation }: SecretRecord): Promise<string | null> {
+    const id = rotation?.activeRotationId ?? null;
+    const record = id === null ? null : ((await this.#parts.store.get('rotation', id))?.record ?? null);
+    if (record === null || ENDED.has(record.state) || hasGivenValue(record)) return null;
+    return record.promotedAt === null ? record.versionId : null;
   }
 
   /** Null if the target is known to refuse a wrong password; else why nothing it says proves anything. */
@@ -103,7 +119,7 @@ export class QuarantineLook {
   }
 
   async #promote(secret: SecretRecord, versionId: string): Promise<QuarantineRow> {
-    const why = `Version ${versionId} logs in where the restored current value was refused`;
+    const why = `Version ${versionId} logs in and is what applications hold, rather than the restored current value`;
     await this.#parts.writes.makeCurrent(secret.id, versionId, why);
     return row(secret, 'promoted', `${why}; it is current now.`);
   }
@@ -183,14 +199,25 @@ function copyIdOf(versionId: string): string {
   return createHash('sha256').update(`copy of ${versionId}`).digest('hex').slice(0, 32);
 }
 
+interface ValueFacts {
+  readonly currentId: string;
+  readonly knownUntil: number;
+  readonly atWork: string | null;
+}
+
 /**
- * The newest known may be of a rotation that was under way when the server was lost, and never have reached its target:
- * then the one before it is what applications hold. What was *previous* in the backup comes after both.
+ * What is tried, in this order: what the backup had not seen promoted (the journal's later values, newest first, and
+ * the one of a rotation at work); the restored current value; what else is known. During an overlap the target accepts
+ * an old value beside the new one, so that a restored value that logs in may be out of date all the same. The newest
+ * may never have reached its target, if the server was lost just then: the one before is what applications hold.
  */
-function othersToTry(secret: SecretRecord, currentId: string): readonly string[] {
+function valuesToTry(secret: SecretRecord, { currentId, knownUntil, atWork }: ValueFacts): readonly string[] {
   const previous = findLabelled(secret, PREVIOUS)?.id;
   const newer = newerThanCurrent(secret, currentId);
-  return [...newer, ...(previous === undefined ? [] : [previous])].slice(0, OTHERS_TRIED);
+  const isUnseen = (id: string) => id === atWork || (findVersion(secret, id)?.createdAt ?? 0) > knownUntil;
+  const unseen = newer.filter(isUnseen).slice(0, VALUES_TRIED - 1);
+  const others = newer.filter((id) => !isUnseen(id));
+  return [...unseen, currentId, ...others, ...(previous === undefined ? [] : [previous])].slice(0, VALUES_TRIED);
 }
 
 /** Versions with a value that were made after the current one, newest first: the journal's, and a pending one. */
@@ -208,7 +235,7 @@ function row(secret: SecretRecord, outcome: QuarantineOutcome, text: string): Qu
   return { secretId: secret.id, name: secret.name, outcome, sentence: text };
 }
 
-function couldNotLook(secret: SecretRecord, { reason }: ProbeResult): QuarantineRow {
+function couldNotLook(secret: SecretRecord, reason: string): QuarantineRow {
   return row(secret, 'unknown', `${ended(`It could not be looked at: ${reason}`)} It is tried again.`);
 }
 

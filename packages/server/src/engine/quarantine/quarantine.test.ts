@@ -145,6 +145,99 @@ describe('a restored store', () => {
         assert.equal(await accepts(CURRENT), true);
       });
 
+  describe('during an overlap, while the restored value still logs in', () => {
+    const overlapping = { strategy: 'alternating-users', settings: { overlap: 24 * HOUR } } as const;
+    const outOfDate = (missed: number) =>
+      openRestored(async ({ rotate, backup }) => {
+        await backup();
+        for (let count = 0; count < missed; count += 1) await rotate();
+      }, overlapping);
+
+    it('takes the newer value from the escrow journal: what applications hold today', async () => {
+      const { open, accepts, house, store, secretId } = await outOfDate(1);
+      assert.equal(await accepts(CURRENT), true, 'the old value is accepted beside the new one');
+      const quarantine = open();
+      await quarantine.look();
+      assert.equal(await textOf(store, secretId, CURRENT), await house.textOf(CURRENT));
+      assert.equal(await textOf(store, secretId, PREVIOUS), credential('app', 'old-password'));
+      assert.deepEqual(await outcomes(quarantine), ['promoted']);
+    });
+
+    it('keeps the restored value where the journal’s newer one never reached the target', async () => {
+      const { open, store, secretId, house } = await openRestored(async ({ backup }) => backup(), overlapping);
+      const { name, arn } = await house.secret();
+      await house.escrow.append({
+        secretId,
+        secretName: name,
+        secretArn: arn,
+        versionId: 'never-set',
+        rotationNumber: 1,
+        text: credential('app_clone', 'never set'),
+        at: Date.UTC(2031, 0, 1),
+      });
+      const quarantine = open();
+      await quarantine.look();
+      assert.equal(await textOf(store, secretId, CURRENT), credential('app', 'old-password'));
+      assert.deepEqual((await quarantine.report()).counts, { 'in-sync': 2 });
+    });
+
+    it('takes the value of the rotation that was at work when the backup was made, once it was set', async () => {
+      const { open, store, secretId, house, restored, clock } = await openRestored(
+        async ({ engine, backup, target, house: live }) => {
+          target.breaks('set', 'down', 1);
+          await engine.rotations.begin(live.secretId, { versionId: null, cause: 'manual', askedBy: 'test' });
+          await engine.worker.tick();
+          await backup();
+          await engine.clock.advance(MINUTE);
+          await engine.worker.tick();
+        },
+        overlapping,
+      );
+      const today = await house.textOf(CURRENT);
+      assert.notEqual(today, credential('app', 'old-password'));
+      const quarantine = open();
+      await quarantine.look();
+      assert.equal(await textOf(store, secretId, CURRENT), today);
+      await quarantine.end({ despiteFindings: false });
+      for (let hour = 0; hour < 26; hour += 1) {
+        await clock.advance(HOUR);
+        await restored.worker.tick();
+      }
+      assert.equal((await restored.rotations.history(secretId, 1))[0]?.state, 'done');
+      assert.equal(await textOf(store, secretId, CURRENT), today);
+    });
+
+    it('does not make current what a cancelled rotation had left pending', async () => {
+      const { open, store, secretId } = await openRestored(async ({ engine, backup, target, house }) => {
+        target.breaks('test', 'down', Number.POSITIVE_INFINITY);
+        await engine.rotations.begin(house.secretId, { versionId: null, cause: 'manual', askedBy: 'test' });
+        await engine.worker.tick();
+        await engine.rotations.cancel(house.secretId, engine.clock.now());
+        target.mend();
+        await backup();
+      }, overlapping);
+      assert.notEqual(await textOf(store, secretId, PENDING), null);
+      const quarantine = open();
+      await quarantine.look();
+      assert.equal(await textOf(store, secretId, CURRENT), credential('app', 'old-password'));
+    });
+
+    it('does not make current a copy of it that was being tested when the backup was made', async () => {
+      const { open, store, secretId } = await openRestored(async ({ engine, backup, target, house }) => {
+        target.breaks('test', 'down', Number.POSITIVE_INFINITY);
+        await engine.rotations.verify(house.secretId, { versionId: null, askedBy: 'test' });
+        await engine.worker.tick();
+        target.mend();
+        await backup();
+      }, overlapping);
+      const before = (await store.get('secret', secretId))!.record;
+      const quarantine = open();
+      await quarantine.look();
+      assert.equal((await quarantine.report()).counts['in-sync'], 2);
+      assert.deepEqual((await store.get('secret', secretId))!.record, before);
+    });
+  });
+
   it('drops a rotation that was at work when the backup was made and ended since, and rotates again', async () => {
     const { open, accepts, secret, restored } = await openRestored(
       async ({ engine, target, backup, rotate, house }) => {

@@ -85,10 +85,11 @@ export class Quarantine {
     this.#claim = await store.claim({ key: CLAIM, holder, now: clock.now(), milliseconds: CLAIM_TIME });
     if (this.#claim === null) return;
     try {
-      if (!this.#looked) await this.#replay(await this.#knownUntil(setting));
+      const knownUntil = await this.#knownUntil(setting);
+      if (!this.#looked) await this.#replay(knownUntil);
       await this.#lookAtAll(
         (secret) => this.#isOpen(secret.id),
-        (secret) => this.#look.look(secret, this.#stopped.signal),
+        (secret) => this.#look.look(secret, { knownUntil, signal: this.#stopped.signal }),
       );
       await this.#repairAgain();
       this.#looked ||= !this.#stopped.signal.aborted;
