@@ -19,6 +19,9 @@ const AT_ONCE = 8;
 /** No error may repeat it. */
 const VALUE = 'the-value-that-no-answer-to-damage-repeats';
 
+const POLICY =
+  '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"secretsmanager:Get*","Resource":"*"}]}';
+
 const INPUTS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] = [
   ['CreateSecret', { Name: 'made', SecretString: VALUE, Tags: [{ Key: 'k', Value: 'v' }] }],
   ['GetSecretValue', { SecretId: 'kept', VersionStage: 'AWSCURRENT' }],
@@ -36,6 +39,21 @@ const INPUTS: readonly (readonly [string, Readonly<Record<string, unknown>>])[] 
   ['TagResource', { SecretId: 'other', Tags: [{ Key: 'rekey:overlap', Value: '1h' }] }],
   ['UntagResource', { SecretId: 'other', TagKeys: ['k'] }],
   ['GetRandomPassword', { PasswordLength: 20, ExcludeCharacters: 'abc' }],
+];
+
+const QUERY: readonly (readonly [string, string, Readonly<Record<string, string>>])[] = [
+  ['iam', 'CreateUser', { UserName: 'made', Path: '/team/', 'Tags.member.1.Key': 'k', 'Tags.member.1.Value': 'v' }],
+  ['iam', 'GetUser', { UserName: 'made' }],
+  ['iam', 'PutUserPolicy', { UserName: 'made', PolicyName: 'p', PolicyDocument: POLICY }],
+  ['iam', 'CreateAccessKey', { UserName: 'made' }],
+  ['iam', 'ListUsers', { PathPrefix: '/', MaxItems: '5' }],
+  ['iam', 'CreatePolicy', { PolicyName: 'p', PolicyDocument: POLICY }],
+  ['iam', 'CreateOpenIDConnectProvider', { Url: 'https://issuer.example', 'ClientIDList.member.1': 'rekey' }],
+  ['iam', 'SimulateCustomPolicy', { 'PolicyInputList.member.1': POLICY, 'ActionNames.member.1': 'iam:GetUser' }],
+  ['sts', 'GetCallerIdentity', {}],
+  ['sts', 'GetSessionToken', { DurationSeconds: '900' }],
+  ['sts', 'AssumeRole', { RoleArn: 'arn:aws:iam::000000000000:role/r', RoleSessionName: 's', Policy: POLICY }],
+  ['sts', 'AssumeRoleWithWebIdentity', { RoleArn: 'arn:aws:iam::000000000000:role/r', WebIdentityToken: 'a.b.c' }],
 ];
 
 const NATIVE: readonly (readonly [string, string, Readonly<Record<string, unknown>>])[] = [
@@ -79,29 +97,51 @@ test(`${REQUESTS} damaged requests are answered as AWS answers them; none fails 
   assert.equal(code, 0, out + err);
 });
 
+interface Whole {
+  readonly method: string;
+  readonly path: string;
+  readonly service: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
 /** Half is damaged after it was signed, half is signed damage: who has a key may send anything, too. */
 function damaged(dice: Dice, host: string): Buffer {
-  const native = dice.below(4) === 0;
-  const [operation, input] = dice.pick(INPUTS);
-  const [method, path, body] = native ? dice.pick(NATIVE) : (['POST', '/', input] as const);
   const before = dice.below(2) === 0;
-  const text = before ? mutateInput(body, dice) : JSON.stringify(body);
-  const type = { 'content-type': 'application/x-amz-json-1.1', 'x-amz-target': `secretsmanager.${operation}` };
-  const headers = signRequest(
-    {
-      method,
-      path,
-      query: '',
-      headers: { host, ...(native ? { 'content-type': 'application/json' } : type) },
-      body: text,
-    },
+  const { method, path, service, headers, body } = dice.pick([native, query, json, json])(dice, before);
+  const signed = signRequest(
+    { method, path, query: '', headers: { host, ...headers }, body },
     { accessKeyId: ROOT_ACCESS_KEY_ID, secretAccessKey: ROOT_SECRET_ACCESS_KEY },
-    { region: 'us-east-1', service: native ? 'rekey' : 'secretsmanager', now: Date.now() },
+    { region: 'us-east-1', service, now: Date.now() },
   );
-  const lines = Object.entries({ ...headers, 'content-length': String(Buffer.byteLength(text)) });
+  const lines = Object.entries({ ...signed, 'content-length': String(Buffer.byteLength(body)) });
   const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('');
-  const whole = Buffer.from(`${method} ${path} HTTP/1.1\r\n${head}\r\n${text}`);
+  const whole = Buffer.from(`${method} ${path} HTTP/1.1\r\n${head}\r\n${body}`);
   return before ? whole : Buffer.from(mutateBytes(whole, dice));
+}
+
+function native(dice: Dice, before: boolean): Whole {
+  const [method, path, input] = dice.pick(NATIVE);
+  const body = before ? mutateInput(input, dice) : JSON.stringify(input);
+  return { method, path, service: 'rekey', headers: { 'content-type': 'application/json' }, body };
+}
+
+function json(dice: Dice, before: boolean): Whole {
+  const [operation, input] = dice.pick(INPUTS);
+  const body = before ? mutateInput(input, dice) : JSON.stringify(input);
+  const headers = {
+    'content-type': 'application/x-amz-json-1.1',
+    'x-amz-target': `secretsmanager.${operation}`,
+  };
+  return { method: 'POST', path: '/', service: 'secretsmanager', headers, body };
+}
+
+function query(dice: Dice, before: boolean): Whole {
+  const [service, operation, input] = dice.pick(QUERY);
+  const plain = new URLSearchParams({ Action: operation, ...input }).toString();
+  const body = before ? mutateBytes(Buffer.from(plain), dice) : plain;
+  const headers = { 'content-type': 'application/x-www-form-urlencoded' };
+  return { method: 'POST', path: '/', service, headers, body: body.toString() };
 }
 
 /** What a mutation did not hurt may be answered; what was hurt is refused in words the sender's client can read. */
@@ -110,6 +150,7 @@ function kindOf({ status, headers, body }: RawAnswer): string {
   if (status >= 200 && status < 300) return 'served';
   if (status < 400 || status > 499 || body.includes(VALUE)) return 'wrong';
   if (/^x-amzn-errortype|"__type"/im.test(headers + body)) return "AWS's refusal";
+  if (/^<ErrorResponse xmlns="[^"]+"><Error><Type>Sender</.test(body)) return "AWS's refusal in XML";
   if (body.startsWith('{"error":{"code":') || body.startsWith('{"message":')) return "rekey's refusal";
   // Node answers what is no HTTP before anybody could know which protocol was meant: a bare 400 (chunked or not).
   return /^(0\r\n\r\n)?$/.test(body) && /^connection: close$/im.test(headers) ? 'not HTTP' : 'wrong';
