@@ -6,6 +6,7 @@ import type { ServerConfig } from './config/config.ts';
 import { Alerts } from './engine/alerts/alerts.ts';
 import { Outbox } from './engine/alerts/outbox.ts';
 import type { BoundaryHook } from './engine/boundary.ts';
+import { FingerprintIndex } from './engine/breach/fingerprint-index.ts';
 import { Corrections } from './engine/correction/corrections.ts';
 import { Unstick } from './engine/correction/unstick.ts';
 import { DriftLook } from './engine/drift/drift-look.ts';
@@ -135,7 +136,8 @@ async function start(
     replicaRegions,
     account,
   });
-  const jobs = [...service.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];
+  const fingerprints = new FingerprintIndex({ store, clock });
+  const jobs = [...service.jobs, ...fingerprints.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder, caps };
   const onProven = (secretId: string) => drift.proven(secretId);

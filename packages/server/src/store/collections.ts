@@ -12,6 +12,7 @@ import type {
   SecretValue,
   UserRecord,
 } from '@rekey/core';
+import type { FingerprintRecord } from './fingerprints.ts';
 
 /** Everything rekey keeps, by collection. A new kind of record is a line here and one in {@link INDEXES}. */
 export interface Collections {
@@ -21,6 +22,8 @@ export interface Collections {
   name: { readonly secretId: string };
   /** By `<secret id>/<version id>`. */
   value: SecretValue;
+  /** Where a text stood in values, by its keyed hash; written by the Store with each value. */
+  fingerprint: FingerprintRecord;
   /** By {@link RotationRecord.id}. */
   rotation: RotationRecord;
   /** By `<secret id>/<opaque holder key>`. */
@@ -147,6 +150,7 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
   }),
   name: () => ({}),
   value: () => ({}),
+  fingerprint: ({ places }) => ({ seen: sortable(places.at(-1)?.at ?? 0) }),
   rotation: (rotation) => ({
     secret: `${rotation.secretId}/${sortable(rotation.number)}`,
     ...(rotation.nextAttemptAt === null ? {} : { next: sortable(rotation.nextAttemptAt) }),

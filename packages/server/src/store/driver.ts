@@ -95,6 +95,7 @@ export interface Batch {
 
 export type CommitResult =
   | { readonly committed: true; readonly revision: number }
+  /** The sentence begins with the collection of the record that stands against it, or with `claim`. */
   | { readonly committed: false; readonly conflict: string };
 
 export interface ClaimRequest {

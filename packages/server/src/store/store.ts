@@ -23,12 +23,25 @@ import { RekeyError, type SecretRecord, type SecretValue } from '@rekey/core';
 import type { Keyring } from '../seal/keyring.ts';
 import { CacheFeed, type ForgetfulCache } from './cache-feed.ts';
 import type { CollectionName, Collections } from './collections.ts';
-import type { Batch, Change, Claim, ClaimRequest, ListQuery, StoreDriver, StoredRecord } from './driver.ts';
+import type {
+  Batch,
+  Change,
+  Claim,
+  ClaimRequest,
+  CommitResult,
+  ListQuery,
+  StoreDriver,
+  StoredRecord,
+} from './driver.ts';
+import { fingerprintWrites, type PlacedValue } from './fingerprints.ts';
 import { Lru } from './lru.ts';
 import { RecordCache } from './record-cache.ts';
 import { findUnopenable } from './record-check.ts';
 import { openRecord, sealWrite } from './sealed-record.ts';
 import { StagedDriver } from './staged-driver.ts';
+
+/** The first one guesses; the others read. Only who writes the same value at the same moment is in the way. */
+const INDEX_ATTEMPTS = 6;
 
 /** A record as it was read. */
 export interface Entry<T> {
@@ -64,6 +77,8 @@ export interface StoreOptions {
   readonly staleness?: number;
   /** Milliseconds of a clock that never jumps; the machine's by default. */
   readonly monotonic?: () => number;
+  /** Dates fingerprints; milliseconds since the epoch, the machine's by default. */
+  readonly now?: () => number;
 }
 
 /**
@@ -114,11 +129,13 @@ export class Store {
   /** Values stay sealed in the cache: what is in clear lives only as long as the request that asked. */
   readonly #values = new RecordCache<StoredRecord>(VALUE_CACHE, (stored) => stored.body.length);
   readonly #feed: CacheFeed;
+  readonly #now: () => number;
   readonly #followers: ForgetfulCache[] = [];
 
   constructor(options: StoreOptions) {
     const { driver, keyring, staleness: bound = DEFAULT_STALENESS, monotonic = () => performance.now() } = options;
     this.#driver = driver;
+    this.#now = options.now ?? Date.now;
     this.keyring = keyring;
     this.storeId = keyring.storeId;
     const cache: ForgetfulCache = {
@@ -163,18 +180,17 @@ export class Store {
 
   /**
    * All or nothing, durable when resolved. Returns the revision. After any failure but `conflict` the writes may have
-   * been made or not: read again.
+   * been made or not: read again. Values are indexed by their fingerprints in the same commit, whoever writes them.
    *
    * @throws RekeyError `conflict` when an expectation, check or fence does not hold.
    */
   async commit(writes: readonly StoreWrite[], options: CommitOptions = {}): Promise<number> {
     refuseRepeats(writes);
+    const values = valuesIn(writes);
     try {
-      const result = await this.#driver.commit({
-        writes: writes.map((write) => sealWrite(this.keyring, write)),
-        checks: options.checks ?? [],
-        fences: options.fences ?? [],
-      });
+      const result = await (values.length === 0
+        ? this.#write(writes, options)
+        : this.#writeIndexed(writes, values, options));
       if (!result.committed) throw conflicting(result.conflict);
       this.#feed.sawOwn(result.revision);
       return result.revision;
@@ -265,6 +281,32 @@ export class Store {
     await this.#driver.close();
   }
 
+  #write(writes: readonly StoreWrite[], { checks = [], fences = [] }: CommitOptions): Promise<CommitResult> {
+    return this.#driver.commit({ writes: writes.map((write) => sealWrite(this.keyring, write)), checks, fences });
+  }
+
+  /**
+   * Most values are new to the store, so that their fingerprints are taken to be: looking first would cost a question
+   * to the store for each. Where one is known, or somebody writes it at the same time, the commit is made again.
+   */
+  async #writeIndexed(
+    writes: readonly StoreWrite[],
+    values: readonly PlacedValue[],
+    options: CommitOptions,
+  ): Promise<CommitResult> {
+    const written = new Set(writes.map(({ collection, id }) => `${collection}/${id}`));
+    const opaque = (namespace: string, text: string) => this.opaque(namespace, text);
+    const nothing = { opaque, findFingerprint: async () => null };
+    const known = { opaque, findFingerprint: (id: string) => this.get('fingerprint', id) };
+    for (let attempt = 1; ; attempt += 1) {
+      const index = await fingerprintWrites(attempt === 1 ? nothing : known, values, this.#now());
+      const fresh = index.filter(({ collection, id }) => !written.has(`${collection}/${id}`));
+      const result = await this.#write([...writes, ...fresh], options);
+      const contested = !result.committed && result.conflict.startsWith('fingerprint ');
+      if (!contested || attempt === INDEX_ATTEMPTS) return result;
+    }
+  }
+
   async #getSecret(id: string): Promise<Entry<SecretRecord> | null> {
     const cached = this.#fresh(this.#secrets, id) ?? (await this.#load('secret', id, this.#secrets));
     return cached === null ? null : cached.entry;
@@ -302,6 +344,12 @@ export class Store {
     this.#values.forgetAll();
     for (const follower of this.#followers) follower.forgetAll();
   }
+}
+
+function valuesIn(writes: readonly StoreWrite[]): readonly PlacedValue[] {
+  return writes.flatMap((write) =>
+    write.collection === 'value' && write.record !== null ? [{ id: write.id, value: write.record }] : [],
+  );
 }
 
 function refuseRepeats(writes: readonly StoreWrite[]): void {

@@ -1,0 +1,86 @@
+import type { SecretValue } from '@rekey/core';
+import { partsOf } from './fingerprint-parts.ts';
+import type { Entry, StoreWrite } from './store.ts';
+
+/** Where a text stood: in which version of which secret, and in which part of its value. */
+export interface FingerprintPlace {
+  readonly secretId: string;
+  readonly versionId: string;
+  /** See {@link ./fingerprint-parts.ts ValuePart}. */
+  readonly part: string;
+  /** When it was written there; milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/**
+ * Where values with one fingerprint stood. Outlives the versions: what leaks is often old. The id is a keyed hash, and one
+ * record holds all places, so that who has the store alone learns neither values nor which secrets share one.
+ */
+export interface FingerprintRecord {
+  /** Oldest first, the newest {@link MOST_PLACES}. */
+  readonly places: readonly FingerprintPlace[];
+  /** There were more places than are kept: whoever wants them all looks through the values. */
+  readonly more: boolean;
+}
+
+/** The record is read and written as one, and a value that so many versions share is no secret worth more room. */
+export const MOST_PLACES = 64;
+
+/** What it takes to hash and to look up: a store, or a part of one. */
+export interface FingerprintSource {
+  opaque(namespace: string, text: string): string;
+  findFingerprint(id: string): Promise<Entry<FingerprintRecord> | null>;
+}
+
+/** A value, under the id of its record: `<secret id>/<version id>`. */
+export interface PlacedValue {
+  readonly id: string;
+  readonly value: SecretValue;
+}
+
+/** Id of the record for a text: HMAC under a key that never leaves the keyring. */
+export function fingerprintOf(source: Pick<FingerprintSource, 'opaque'>, text: string): string {
+  return source.opaque('fingerprint', text);
+}
+
+/** The writes by which these values are found again; none for places that are known already. */
+export async function fingerprintWrites(
+  source: FingerprintSource,
+  values: readonly PlacedValue[],
+  now: number,
+): Promise<readonly StoreWrite[]> {
+  const places = new Map<string, FingerprintPlace[]>();
+  for (const { id, value } of values) {
+    const [secretId = '', versionId = ''] = id.split('/');
+    for (const { part, text } of partsOf(value)) {
+      const fingerprint = fingerprintOf(source, text);
+      places.set(fingerprint, [...(places.get(fingerprint) ?? []), { secretId, versionId, part, at: now }]);
+    }
+  }
+  const writes = await Promise.all([...places].map(([id, added]) => writeOf(source, id, added)));
+  return writes.filter((write) => write !== null);
+}
+
+async function writeOf(
+  source: FingerprintSource,
+  id: string,
+  added: readonly FingerprintPlace[],
+): Promise<StoreWrite | null> {
+  const known = await source.findFingerprint(id);
+  const record = withPlaces(known?.record ?? null, added);
+  if (record === known?.record) return null;
+  return { collection: 'fingerprint', id, record, expect: known?.revision ?? 0 };
+}
+
+/** The record with further places; the same one where all of them are known. Pure. */
+export function withPlaces(record: FingerprintRecord | null, added: readonly FingerprintPlace[]): FingerprintRecord {
+  const known = new Set(record?.places.map(keyOf));
+  const fresh = added.filter((place) => !known.has(keyOf(place)));
+  if (record !== null && fresh.length === 0) return record;
+  const places = [...(record?.places ?? []), ...fresh];
+  return { places: places.slice(-MOST_PLACES), more: (record?.more ?? false) || places.length > MOST_PLACES };
+}
+
+function keyOf({ secretId, versionId, part }: FingerprintPlace): string {
+  return `${secretId}/${versionId}/${part}`;
+}
