@@ -1,6 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RotationRecord } from '@rekey/core';
+import { RekeyClientError } from '@rekey/client';
+import { type RotationRecord, systemRandom } from '@rekey/core';
 import { Application } from './application.ts';
+import { Chaos } from './chaos.ts';
 import { LatencyBook } from './latency.ts';
 import type { Options } from './options.ts';
 import {
@@ -30,6 +32,7 @@ export class Demonstration {
   readonly #latency = new LatencyBook();
   readonly #application: Application;
   readonly #watch = new RotationWatch();
+  readonly #chaos: Chaos | null;
   readonly #began = Date.now();
   readonly #checks: Promise<void>[] = [];
   #oldestAge = 0;
@@ -40,6 +43,9 @@ export class Demonstration {
     this.#options = options;
     this.#display = display;
     this.#application = new Application(system.pool, this.#latency);
+    const { server, road } = system;
+    const tell = (line: string) => display.event(line);
+    this.#chaos = road === null ? null : new Chaos({ server, road, random: systemRandom, tell });
   }
 
   /** Ends when the time is over and the rotations begun until then have ended, or at once when the signal aborts. */
@@ -59,7 +65,11 @@ export class Demonstration {
   async #observe(signal: AbortSignal): Promise<void> {
     const { runFor, overlap } = this.#options;
     const until = runFor === null ? Number.POSITIVE_INFINITY : this.#began + runFor;
+    const peace = new AbortController();
+    const chaos = this.#chaos?.run(AbortSignal.any([signal, peace.signal]));
     while (!signal.aborted && Date.now() < until) await this.#lookAndWait(signal);
+    peace.abort();
+    await chaos;
     const pending = this.#watch.unfinished.map((record) => record.id);
     const deadline = Date.now() + overlap + FINISH_WITHIN_MS;
     const isPending = () => this.#watch.unfinished.some((record) => pending.includes(record.id));
@@ -68,13 +78,19 @@ export class Demonstration {
   }
 
   async #lookAndWait(signal: AbortSignal): Promise<void> {
-    const status = (await this.#system.client.native('GET', ROTATION_PATH)) as unknown as RotationStatus;
+    const status = await this.#status();
     const now = Date.now();
-    for (const record of this.#watch.note(status)) this.#tell(record, now);
+    for (const record of status === null ? [] : this.#watch.note(status)) this.#tell(record, now);
     this.#latency.settle(now - FILE_AFTER_MS, busySpans(this.#watch.records, now));
     this.#oldestAge = Math.max(this.#oldestAge, this.#ageOfOldest(now));
     this.#display.update(this.#view(now));
     await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
+  }
+
+  /** Null while chaos keeps the server from answering. */
+  async #status(): Promise<RotationStatus | null> {
+    const asked = this.#system.client.native('GET', ROTATION_PATH) as Promise<unknown> as Promise<RotationStatus>;
+    return this.#chaos === null ? asked : asked.catch(nullIfRetryable);
   }
 
   #tell(record: RotationRecord, now: number): void {
@@ -85,11 +101,20 @@ export class Demonstration {
   /** Not rekey's word but a login of our own: the replaced password must not work any more. */
   async #checkRetired(record: RotationRecord): Promise<void> {
     if (record.previousVersionId === null) return;
-    const answer = await this.#system.client.getSecretValue({ SecretId: SECRET, VersionId: record.previousVersionId });
-    const credential = JSON.parse(answer.SecretString ?? '{}') as DatabaseCredential;
+    const credential = await this.#credentialOf(record.previousVersionId);
     if ((await isAccepted(credential)) !== true) return;
     this.#retiredAccepted++;
     this.#display.event(`rotation #${record.number}: the replaced password still works`);
+  }
+
+  async #credentialOf(versionId: string): Promise<DatabaseCredential> {
+    const { client, postgres } = this.#system;
+    for (;;) {
+      const asked = client.getSecretValue({ SecretId: SECRET, VersionId: versionId });
+      const answer = await (this.#chaos === null ? asked : asked.catch(nullIfRetryable));
+      if (answer !== null) return { ...JSON.parse(answer.SecretString ?? '{}'), port: postgres.port };
+      await delay(LOOK_EVERY_MS);
+    }
   }
 
   #ageOfOldest(now: number): number {
@@ -141,10 +166,16 @@ export class Demonstration {
         outside: latencyFigures(this.#latency.outside),
         inside: latencyFigures(this.#latency.inside),
       },
+      mishaps: this.#chaos?.mishaps ?? null,
     };
   }
 }
 
 function quantiles(values: readonly number[]): { p50: number | null; p99: number | null } {
   return { p50: rounded(quantile(values, 0.5)), p99: rounded(quantile(values, 0.99)) };
+}
+
+function nullIfRetryable(error: unknown): null {
+  if (error instanceof RekeyClientError && error.retryable) return null;
+  throw error;
 }

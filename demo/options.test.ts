@@ -9,6 +9,7 @@ test('without words it runs until Ctrl-C, rotating every 5 s by alternating user
     strategy: 'alternating-users',
     every: 5_000,
     overlap: 2_000,
+    chaos: false,
     help: false,
   });
 });

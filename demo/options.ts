@@ -9,6 +9,8 @@ export interface Options {
   readonly strategy: Extract<Strategy, 'alternating-users' | 'single-user'>;
   readonly every: number;
   readonly overlap: number;
+  /** Break things at random while it runs. */
+  readonly chaos: boolean;
   readonly help: boolean;
 }
 
@@ -22,6 +24,8 @@ Everything runs in one temporary folder, which is removed at the end.
   --overlap DURATION   how long the old password stays valid (default 2s; shorter than --every)
   --strategy NAME      alternating-users (default: two roles, no refused login at any moment) or
                        single-user (one role: its password changes, and the switch window is measured)
+  --chaos              every few seconds something goes wrong: the rekey server is killed or paused, its network to
+                       PostgreSQL is cut or falls silent (the application's own stays open)
   --json               progress on standard error, one line of JSON on standard output at the end:
                          rotations, unfinishedRotations, queries, failedQueries,
                          rotationSeconds       from the beginning to the promotion of the new password
@@ -30,6 +34,7 @@ Everything runs in one temporary folder, which is removed at the end.
                          retiredCredentialsAccepted  replaced passwords that a login of ours found working after the end
                          switchWindowSeconds   single-user: for how long the current password was refused
                          latencyMilliseconds   of the queries, outside and inside rotations
+                         mishaps               with --chaos: how often each thing went wrong
   --help               this text
 
 Exit code 0: no query failed, every rotation finished and no replaced password worked afterwards. 1: otherwise. 2: wrong use.
@@ -52,6 +57,7 @@ export function readOptions(words: readonly string[]): Options {
     strategy: strategy(given.strategy ?? 'alternating-users'),
     every,
     overlap,
+    chaos: given.chaos ?? false,
     help: given.help ?? false,
   };
 }
@@ -65,6 +71,7 @@ function readWords(words: readonly string[]) {
         every: { type: 'string' },
         overlap: { type: 'string' },
         strategy: { type: 'string' },
+        chaos: { type: 'boolean' },
         json: { type: 'boolean' },
         help: { type: 'boolean', short: 'h' },
       },

@@ -38,7 +38,7 @@ export function rows(view: View): string[] {
   const { options } = view;
   const window = view.switchWindowSeconds;
   return [
-    `rekey rotates a PostgreSQL password every ${options.every / 1000} s (${options.strategy}, overlap ${options.overlap / 1000} s) on 127.0.0.1:${view.port}`,
+    `rekey rotates a PostgreSQL password every ${options.every / 1000} s (${options.strategy}, overlap ${options.overlap / 1000} s${options.chaos ? ', chaos' : ''}) on 127.0.0.1:${view.port}`,
     '',
     row('version in use', `${view.version}  role ${view.username}`),
     row('rotation', view.rotation ?? `none running${nextText(view.nextInSeconds)}`),

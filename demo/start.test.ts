@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { available } from '../scripts/test-services/postgres.ts';
 import { findProcesses } from '../scripts/test-services/process-identity.ts';
+import { countMishaps } from './chaos.ts';
 import type { Summary } from './summary.ts';
 
 const START = fileURLToPath(new URL('start.js', import.meta.url));
@@ -78,6 +79,20 @@ describe('npm start', { skip: embedded.available ? false : embedded.why }, () =>
     });
   }
 
+  test('under chaos no query fails, everything recovers by itself, and nothing is left behind', async () => {
+    const words = ['--for', '12s', '--every', '3s', '--overlap', '2s', '--json', '--chaos'];
+    const { printed, child, ended } = start(...words);
+    await ended;
+
+    const summary = JSON.parse(printed.out.trim().split('\n').at(-1)!) as Summary;
+    assert.equal(summary.failedQueries, 0, printed.err);
+    assert.equal(summary.unfinishedRotations, 0, printed.err);
+    assert.equal(summary.retiredCredentialsAccepted, 0);
+    assert.ok(countMishaps(summary.mishaps!) >= 1, printed.err);
+    assert.equal(child.exitCode, 0, printed.err);
+    await assertNothingLeft();
+  });
+
   test('Ctrl-C while it starts leaves no process and no file', async () => {
     const { child, ended } = start();
     await until(async () => (await readdir(folder)).length > 0, child, 'it begins');
@@ -102,8 +117,9 @@ describe('npm start', { skip: embedded.available ? false : embedded.why }, () =>
     await until(() => printed.out.includes('rotation #1'), child, 'the first rotation is shown');
     child.kill('SIGKILL');
     await ended;
-    const deadline = Date.now() + 20_000;
-    while ((await readdir(folder)).length > 0 && Date.now() < deadline) await delay(50);
+    const deadline = Date.now() + 60_000;
+    const isLeft = async () => (await readdir(folder)).length > 0 || findProcesses(folder).length > 0;
+    while ((await isLeft()) && Date.now() < deadline) await delay(50);
     await assertNothingLeft();
   });
 

@@ -15,6 +15,7 @@ const good: Summary = {
   retiredCredentialsAccepted: 0,
   switchWindowSeconds: null,
   latencyMilliseconds: { outside: { p50: 0.5, p99: 2 }, inside: { p50: 0.6, p99: null } },
+  mishaps: null,
 };
 
 test('the exit code is 0 only if no query failed and every rotation finished', () => {
@@ -49,5 +50,13 @@ test('a person reads the same figures in words', () => {
   assert.match(
     describeSummary({ ...good, switchWindowSeconds: { p50: 0.01, max: 0.02 } }),
     /switch window: 0\.01 s in the middle, 0\.02 s at most/,
+  );
+});
+
+test('a person reads what went wrong on purpose', () => {
+  const mishaps = { serverKilled: 3, serverPaused: 2, networkCut: 1, networkSilent: 0 };
+  assert.match(
+    describeSummary({ ...good, mishaps }),
+    /6 mishaps: server killed 3, paused 2, network to PostgreSQL cut 1, silent 0/,
   );
 });

@@ -1,4 +1,5 @@
 import type { Strategy } from '@rekey/core';
+import { countMishaps, type Mishaps } from './chaos.ts';
 import type { Histogram } from './latency.ts';
 
 /** Milliseconds within which half and 99 percent of the queries were answered. */
@@ -22,6 +23,8 @@ export interface Summary {
   readonly retiredCredentialsAccepted: number;
   readonly switchWindowSeconds: { readonly p50: number | null; readonly max: number | null } | null;
   readonly latencyMilliseconds: { readonly outside: LatencyFigures; readonly inside: LatencyFigures };
+  /** With chaos: how often each thing went wrong. */
+  readonly mishaps: Mishaps | null;
 }
 
 /** 0 only if nothing failed, nothing was left half-done and, unless a person ended it early, something was rotated. */
@@ -60,8 +63,14 @@ export function describeSummary(summary: Summary): string {
     ...(window === null || summary.rotations === 0
       ? []
       : [`switch window: ${seconds(window.p50)} in the middle, ${seconds(window.max)} at most`]),
+    ...(summary.mishaps === null ? [] : [describeMishaps(summary.mishaps)]),
     `query latency p50/p99: ${pair(outside)} outside rotations, ${pair(inside)} inside`,
   ].join('\n');
+}
+
+function describeMishaps(mishaps: Mishaps): string {
+  const { serverKilled, serverPaused, networkCut, networkSilent } = mishaps;
+  return `${count(countMishaps(mishaps))} mishaps: server killed ${count(serverKilled)}, paused ${count(serverPaused)}, network to PostgreSQL cut ${count(networkCut)}, silent ${count(networkSilent)}`;
 }
 
 function describeStale(summary: Summary): string {

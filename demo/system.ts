@@ -1,21 +1,29 @@
 import { RotatingSecret, SecretsClient } from '@rekey/client';
 import { rotatingPool } from '@rekey/client/pg';
+import { CuttableProxy } from '../scripts/test-services/cuttable-proxy.ts';
 import { type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
 import { openSandbox, type Sandbox } from '../scripts/test-services/sandbox.ts';
 import type { Closing } from './closing.ts';
 import type { Options } from './options.ts';
-import { type RekeyServer, startRekeyServer } from './rekey-server.ts';
+import { RekeyServer } from './rekey-server.ts';
 import { type DatabaseCredential, prepareTarget, type TargetCredentials } from './target-database.ts';
 
 export const SECRET = 'demo/shop';
 const ADMIN_SECRET = 'demo/admin';
 export const ROTATION_PATH = `/rekey/secrets/${encodeURIComponent(SECRET)}/rotation`;
 const POOL_SIZE = 16;
+/**
+ * What dies every few seconds leaves more doubt than three logins in ten minutes resolve; PostgreSQL locks no account,
+ * so there may be as many as it takes.
+ */
+const CONFIGURATION_FOR_CHAOS = 'rotation: { loginBudget: { logins: 100, window: 1s } }\n';
 
 /** All that runs, from the target up to the application's pool. */
 export interface System {
   readonly postgres: RunningPostgres;
   readonly server: RekeyServer;
+  /** What rekey's connections to PostgreSQL go through; the application's do not. Null without chaos. */
+  readonly road: CuttableProxy | null;
   readonly client: SecretsClient;
   readonly secret: RotatingSecret<DatabaseCredential>;
   readonly pool: ReturnType<typeof rotatingPool<DatabaseCredential>>;
@@ -28,9 +36,11 @@ export async function startSystem(options: Options, closing: Closing, signal: Ab
   // Mode 0711: PostgreSQL's account, where root has to borrow one, passes through but cannot look around.
   const sandbox = await openSandbox({ prefix: 'rekey-demo-', mode: 0o711 });
   closing.add(() => sandbox.close());
-  const { postgres, server } = await startServers(sandbox, closing);
+  const { postgres, server } = await startServers(sandbox, options, closing);
   signal.throwIfAborted();
-  const credentials = await prepareTarget(postgres);
+  const road = options.chaos ? await CuttableProxy.before(postgres) : null;
+  if (road !== null) closing.add(() => road.close());
+  const credentials = await prepareTarget(postgres, road?.port ?? postgres.port);
   const bornAt = Date.now();
   const client = new SecretsClient({
     endpoint: server.endpoint,
@@ -41,18 +51,18 @@ export async function startSystem(options: Options, closing: Closing, signal: Ab
   });
   signal.throwIfAborted();
   await keepSecrets(client, credentials, options);
-  const { secret, pool } = await connectApplication(client, options, closing);
-  return { postgres, server, client, secret, pool, bornAt };
+  const { secret, pool } = await connectApplication(client, postgres, options, closing);
+  return { postgres, server, road, client, secret, pool, bornAt };
 }
 
 /** Both at once; if one fails, the other is still closed. */
-async function startServers(sandbox: Sandbox, closing: Closing) {
+async function startServers(sandbox: Sandbox, options: Options, closing: Closing) {
   const started = await Promise.allSettled([
     startPostgres({ version: 'embedded', folder: sandbox.folder }).then((postgres) => {
       closing.add(() => postgres.stop());
       return postgres;
     }),
-    startRekeyServer(sandbox).then((server) => {
+    RekeyServer.start(sandbox, options.chaos ? CONFIGURATION_FOR_CHAOS : null).then((server) => {
       closing.add(() => server.stop());
       return server;
     }),
@@ -81,11 +91,17 @@ async function keepSecrets(client: SecretsClient, credentials: TargetCredentials
 }
 
 /** Re-read twice within an overlap, the application moves on its own before the old password ends. */
-async function connectApplication(client: SecretsClient, options: Options, closing: Closing) {
+async function connectApplication(
+  client: SecretsClient,
+  postgres: RunningPostgres,
+  options: Options,
+  closing: Closing,
+) {
   const secret = await RotatingSecret.open({
     secretId: SECRET,
     client,
-    parse: (content) => JSON.parse(String(content)) as DatabaseCredential,
+    // The application's own road to PostgreSQL, which no chaos touches.
+    parse: (content): DatabaseCredential => ({ ...JSON.parse(String(content)), port: postgres.port }),
     maxAge: options.overlap / 2,
   });
   closing.add(() => secret.close());

@@ -11,7 +11,7 @@ describe('the target of the demonstration', { skip: embedded.available ? false :
   let credentials: TargetCredentials;
   before(async () => {
     server = await startPostgres({ version: 'embedded' });
-    credentials = await prepareTarget(server);
+    credentials = await prepareTarget(server, server.port);
   });
   after(() => server.stop());
 

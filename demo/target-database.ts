@@ -23,10 +23,12 @@ const DATABASE = 'shop';
 /**
  * A database with what an application finds in real life: a role that owns its table, and an admin credential that is
  * no superuser but may change that role.
+ *
+ * @param port at which rekey finds it
  */
-export async function prepareTarget(server: RunningPostgres): Promise<TargetCredentials> {
-  const application = credentialOf(server, 'shop');
-  const admin = credentialOf(server, 'rekey_admin');
+export async function prepareTarget(server: RunningPostgres, port: number): Promise<TargetCredentials> {
+  const application = credentialOf(server.host, port, 'shop');
+  const admin = credentialOf(server.host, port, 'rekey_admin');
   await asSuperuser(server, 'postgres', [
     `CREATE ROLE shop LOGIN PASSWORD '${application.password}'`,
     `CREATE ROLE rekey_admin LOGIN CREATEROLE PASSWORD '${admin.password}'`,
@@ -56,9 +58,9 @@ export async function isAccepted(credential: DatabaseCredential): Promise<boolea
   }
 }
 
-function credentialOf(server: RunningPostgres, username: string): DatabaseCredential {
+function credentialOf(host: string, port: number, username: string): DatabaseCredential {
   const password = randomBytes(24).toString('base64url');
-  return { engine: 'postgres', host: server.host, port: server.port, dbname: DATABASE, username, password };
+  return { engine: 'postgres', host, port, dbname: DATABASE, username, password };
 }
 
 async function asSuperuser(server: RunningPostgres, database: string, statements: readonly string[]): Promise<void> {
