@@ -134,7 +134,9 @@ function openWorker(store: Store, clock: Clock) {
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder: 'bench', caps: { overall: 0, perTarget: 0 } };
   const held = new HeldSecrets();
   const budget = new LoginBudget({ store, clock, limit: DEFAULT_LOGIN_LIMIT });
-  const worker = new Worker({ ...parts, journal, rotations, held, budget, findFunction: () => null, settings });
+  const holders = { list: async () => [] };
+  const working = { ...parts, journal, rotations, held, budget, holders };
+  const worker = new Worker({ ...working, findFunction: () => null, settings });
   return { worker, begun: () => begun };
 }
 

@@ -9,6 +9,11 @@ export interface RotationSettings {
   readonly strategy: Strategy | 'auto';
   /** How long the old value stays valid after promotion; milliseconds. Default one hour. */
   readonly overlap: number;
+  /**
+   * The old value is retired within so long after promotion, whoever still holds it; milliseconds. Null: 24 overlaps, or
+   * until the next rotation is planned if that is sooner. Absent from records of before there was a deadline.
+   */
+  readonly retireWithin: number | null;
   /** Whether a strategy may change the username that applications see. */
   readonly usernameMayChange: boolean;
   /** `host:port` of a pooler that must accept the new credential before promotion; null for none. */
@@ -20,6 +25,7 @@ export interface RotationSettings {
 export const DEFAULT_ROTATION_SETTINGS: RotationSettings = {
   strategy: 'auto',
   overlap: 3_600_000,
+  retireWithin: null,
   usernameMayChange: false,
   via: null,
   endSessions: false,
@@ -130,8 +136,14 @@ export interface RotationRecord {
   readonly endedAt: number | null;
   /** Single-user: milliseconds between the target's change and the promotion, during which current was refused. */
   readonly switchWindow: number | null;
-  /** When the old value is retired; set at promotion. */
+  /** When the old value may be retired (end of the overlap), and when it is in any case; set at promotion. */
   readonly retireAt: number | null;
+  /** Absent from records of before there was a deadline. */
+  readonly retireBy?: number | null;
+  /** Sessions seen open at the target under the old value when retirement was last considered; null: nobody can tell. */
+  readonly openSessions?: number | null;
+  /** Who still held the old value at the deadline, named for people; absent until then. */
+  readonly leftBehind?: readonly string[];
   /** When the target was seen to refuse the old value; the proof of promise 4. */
   readonly oldRefusedAt: number | null;
   readonly steps: readonly StepRecord[];

@@ -141,7 +141,8 @@ async function start(
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder, caps };
   const onProven = (secretId: string) => drift.proven(secretId);
-  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings, jobs, onProven });
+  const working = { ...parts, journal, rotations, held, findFunction, budget, holders };
+  const worker = new Worker({ ...working, settings, jobs, onProven });
 
   let ready = false;
   const authentication = new Authentication({

@@ -23,6 +23,7 @@ import { DriftLook } from './drift/drift-look.ts';
 import { DEFAULT_DRIFT_INTERVAL } from './drift/drift-state.ts';
 import { DriftWatch } from './drift/drift-watch.ts';
 import { type EscrowJournal, MemoryEscrowJournal } from './escrow/escrow.ts';
+import { Holders } from './holders/holders.ts';
 import { HeldSecrets } from './rotation/held-secrets.ts';
 import { type RotationAlerts, RotationJournal } from './rotation/rotation-journal.ts';
 import { Rotations } from './rotation/rotations.ts';
@@ -157,6 +158,7 @@ export interface Engine {
   readonly worker: Worker;
   readonly access: SecretAccess;
   readonly budget: LoginBudget;
+  readonly holders: Holders;
 }
 
 let engines = 0;
@@ -186,7 +188,9 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const watch = new DriftWatch({ ...looking, every: DEFAULT_DRIFT_INTERVAL });
   const unstick = new Unstick({ ...looking, rotations });
   const onProven = (secretId: string) => drift.proven(secretId);
-  const worker = new Worker({ ...parts, journal, rotations, held, findFunction, budget, settings, onProven });
+  const holders = new Holders(parts);
+  const working = { ...parts, journal, rotations, held, findFunction, budget, holders };
+  const worker = new Worker({ ...working, settings, onProven });
   return {
     store,
     clock,
@@ -202,6 +206,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     worker,
     access,
     budget,
+    holders,
   };
 }
 

@@ -61,7 +61,10 @@ export interface Collections {
 }
 export type CollectionName = keyof Collections;
 
-/** Who was seen using which version. Written in batches, at most a second of them is lost in a crash. */
+/**
+ * Who was seen using which version. Written in batches, at most a second of them is lost in a crash. What is optional is
+ * absent from records of before holders acknowledged.
+ */
 export interface HolderRecord {
   readonly secretId: string;
   /** ARN of the principal. */
@@ -69,14 +72,25 @@ export interface HolderRecord {
   readonly accessKeyId: string | null;
   readonly address: string;
   readonly userAgent: string | null;
+  /** What the holder calls itself, so that many behind one access key and address are many; null for one that only reads. */
+  readonly instance?: string | null;
+  /** `acknowledged`: it says itself which version it uses. */
+  readonly signal?: 'read' | 'acknowledged';
   readonly versionId: string;
   readonly firstSeenAt: number;
   readonly lastSeenAt: number;
   /** When this version was first seen with the holder. */
   readonly versionSince: number;
+  /** Reads or acknowledgements. */
   readonly reads: number;
-  /** Smoothed milliseconds between reads; null after a single one. */
+  /**
+   * The longest pause between two sightings of late, in milliseconds: rises at once, falls slowly. Null after a single one.
+   */
   readonly interval: number | null;
+  /** Times it was seen, sightings in quick succession counted as one. */
+  readonly sightings?: number;
+  /** How often it says that it comes by, in milliseconds; null where it does not say. */
+  readonly every?: number | null;
 }
 
 /** A message that must leave the house: retried until it is taken or given up. */

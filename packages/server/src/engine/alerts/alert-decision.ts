@@ -1,4 +1,5 @@
 import type { RotationRecord, RotationStep, RotatorErrorClass } from '@rekey/core';
+import { named } from '../rotation/retirement-sentence.ts';
 import { ENDED } from '../rotation/rotation-change.ts';
 
 /** What an alert is about. `condition-…` is anything raised by name: overdue, scheduler not running, disk full. */
@@ -8,6 +9,7 @@ export type AlertKind =
   | 'rotation-recovered'
   | 'rotation-rolled-back'
   | 'rotation-abandoned'
+  | 'holders-left-behind'
   | 'condition-raised'
   | 'condition-resolved';
 
@@ -36,6 +38,9 @@ export function failingCondition(secretId: string): string {
 export function blockedCondition(secretId: string): string {
   return `rotation-blocked/${secretId}`;
 }
+export function leftBehindCondition(secretId: string): string {
+  return `holders-left-behind/${secretId}`;
+}
 
 /**
  * What a change of a rotation's record means for the alerts of its secret. The first failure is told, those after it
@@ -43,6 +48,7 @@ export function blockedCondition(secretId: string): string {
  * is done, not at the first step that works again. When a person unblocks a rotation nothing is told, but recovery will be.
  */
 export function alertsFor(before: RotationRecord | null, after: RotationRecord): readonly AlertDecision[] {
+  if (after.leftBehind !== undefined && before?.leftBehind === undefined) return [leftBehind(after, after.leftBehind)];
   const wasBlocked = before?.state === 'blocked';
   if (after.state === 'blocked')
     return wasBlocked ? [] : [over(failing(after)), standing(blocked(after), problem(after), 'rotation-blocked')];
@@ -64,7 +70,7 @@ export function subjectOf(record: RotationRecord): AlertSubject {
 }
 
 function end(after: RotationRecord): readonly AlertDecision[] {
-  if (after.state === 'done') return recovery(after);
+  if (after.state === 'done') return [...recovery(after), ...nobodyBehind(after)];
   if (after.state === 'abandoned') return bothOver(after, `${title(after)} was abandoned.`, 'rotation-abandoned');
   const why = after.waitingFor ?? after.lastError ?? 'the value in use was not changed.';
   const end = KINDS[after.cause] === undefined ? 'was rolled back' : 'was given up';
@@ -82,6 +88,21 @@ function wentBack(after: RotationRecord): readonly AlertDecision[] {
 function recovery(after: RotationRecord): readonly AlertDecision[] {
   const how = after.state === 'promoted' ? 'the new value is in use' : 'it is done';
   return bothOver(after, `${title(after)} works again: ${how}.`, 'rotation-recovered');
+}
+
+/** Told before the old value is revoked: whoever is named will be refused from then on. */
+function leftBehind(after: RotationRecord, holders: readonly string[]): AlertDecision {
+  const text = `${title(after)} retires the old value at its deadline although it is still held by ${named(holders)}: see that they take the new one (\`rekey holders ${after.secretName}\`).`;
+  const condition = leftBehindCondition(after.secretId);
+  return { condition, becomes: 'standing', text, kind: 'holders-left-behind', always: true };
+}
+
+/** The next value that is retired with nobody left behind ends it. */
+function nobodyBehind(after: RotationRecord): readonly AlertDecision[] {
+  if (after.leftBehind !== undefined || after.promotedAt === null) return [];
+  const text = `${title(after)} retired its old value with nobody left behind.`;
+  const condition = leftBehindCondition(after.secretId);
+  return [{ condition, becomes: 'over', text, kind: 'condition-resolved', always: false }];
 }
 
 /** Whichever of them stood; it is told once. */

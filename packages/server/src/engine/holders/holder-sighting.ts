@@ -18,6 +18,10 @@ export interface Sighting {
   lastAt: number;
   versionSince: number;
   reads: number;
+  /** When it was last counted as seen, and what is not written yet: how often since, the longest pause between. */
+  countedAt: number;
+  sightings: number;
+  pause: number;
   /** UTC day of the last read, counted from the epoch. */
   day: number;
   /** Must be written at the next flush: a holder, a version or a day not seen before. */
@@ -31,12 +35,31 @@ export function holderOf(caller: Caller): string {
   return `${caller.accessKeyId ?? caller.principal.arn}\n${caller.address}`;
 }
 
-/** Reads of late count for so much in the smoothed interval. */
-const SMOOTHING = 8;
+/**
+ * Reads within so long of each other are one sighting: an application that starts reads several times at once, and says
+ * nothing by it of when it comes back. Milliseconds.
+ */
+export const ONE_SIGHTING = 60_000;
 
-/** The record with what was seen since. Pure. */
+/** The longest pause falls by this share of the difference with each shorter one: a night's silence is not forgotten by breakfast. */
+const FALL = 1 / 8;
+
+/** Notes one more read or acknowledgement in what is not written yet. */
+export function noteSighting(seen: Sighting, now: number): void {
+  if (seen.reads === 0) seen.firstAt = now;
+  seen.reads += 1;
+  seen.lastAt = now;
+  if (now - seen.countedAt < ONE_SIGHTING) return;
+  seen.pause = Math.max(seen.pause, now - seen.countedAt);
+  seen.sightings += 1;
+  seen.countedAt = now;
+}
+
+/** The record with what was seen since; what another server saw later stands. Pure. */
 export function withSighting(record: HolderRecord | null, seen: Sighting): HolderRecord {
-  const { secretId, principal, accessKeyId, address, userAgent, versionId } = seen;
+  const { secretId, principal, accessKeyId, address, userAgent } = seen;
+  const isLater = record === null || seen.lastAt >= record.lastSeenAt;
+  const versionId = isLater ? seen.versionId : record.versionId;
   const sameVersion = record?.versionId === versionId;
   return {
     secretId,
@@ -49,15 +72,24 @@ export function withSighting(record: HolderRecord | null, seen: Sighting): Holde
     lastSeenAt: Math.max(seen.lastAt, record?.lastSeenAt ?? 0),
     versionSince: sameVersion ? record.versionSince : seen.versionSince,
     reads: (record?.reads ?? 0) + seen.reads,
-    interval: smoothed(record, seen),
+    ...rhythm(record, seen),
   };
 }
 
-function smoothed(record: HolderRecord | null, seen: Sighting): number | null {
-  const since = record?.lastSeenAt ?? seen.firstAt;
-  const gaps = record === null ? seen.reads - 1 : seen.reads;
-  const old = record?.interval ?? null;
-  if (gaps < 1) return old;
-  const mean = Math.max(0, seen.lastAt - since) / gaps;
-  return Math.round(old === null ? mean : old + (mean - old) * Math.min(1, gaps / SMOOTHING));
+/** How often it was seen and at which pauses. Its first sighting by this server may be its hundredth by another. */
+function rhythm(record: HolderRecord | null, seen: Sighting): Pick<HolderRecord, 'interval' | 'sightings'> {
+  const isFirstHere = seen.writtenAt === 0;
+  const since = record === null || !isFirstHere ? 0 : seen.firstAt - record.lastSeenAt;
+  const isRepeat = isFirstHere && record !== null && since < ONE_SIGHTING;
+  const pause = Math.max(seen.pause, since >= ONE_SIGHTING ? since : 0);
+  const known = (record?.sightings ?? 1) < 2 ? null : (record?.interval ?? null);
+  return {
+    interval: pause === 0 ? known : Math.round(longest(known, pause)),
+    sightings: (record === null ? 0 : (record.sightings ?? 1)) + seen.sightings - (isRepeat ? 1 : 0),
+  };
+}
+
+function longest(known: number | null, pause: number): number {
+  if (known === null || pause >= known) return pause;
+  return known + (pause - known) * FALL;
 }

@@ -1,7 +1,7 @@
 import { type Caller, type Clock, type Logger, messageOf, RekeyError } from '@rekey/core';
 import { type HolderRecord, sortable } from '../../store/collections.ts';
 import type { Store, StoreWrite } from '../../store/store.ts';
-import { holderOf, type Sighting, withSighting } from './holder-sighting.ts';
+import { holderOf, noteSighting, type Sighting, withSighting } from './holder-sighting.ts';
 import { KeptTexts } from './kept-texts.ts';
 import { LastAccess } from './last-access.ts';
 
@@ -53,9 +53,7 @@ export class Holders {
     const key = `${secretId}\n${holder}`;
     const seen = this.#seen.get(key) ?? this.#newSighting(key, caller, secretId, versionId, holder, now);
     if (seen === null) return;
-    if (seen.reads === 0) seen.firstAt = now;
-    seen.reads += 1;
-    seen.lastAt = now;
+    noteSighting(seen, now);
     if (seen.userAgent !== caller.userAgent) seen.userAgent = this.#texts.kept(caller.userAgent);
     const day = Math.floor(now / DAY);
     if (seen.versionId !== versionId || seen.day !== day) noteNews(seen, versionId, day, now);
@@ -108,6 +106,9 @@ export class Holders {
       lastAt: now,
       versionSince: now,
       reads: 0,
+      countedAt: now,
+      sightings: 1,
+      pause: 0,
       day: Math.floor(now / DAY),
       news: true,
       writtenAt: 0,
@@ -186,6 +187,8 @@ export class Holders {
   /** What was read while the batch was written stays to be written. */
   #settle(seen: Sighting, written: Sighting, now: number): void {
     seen.reads -= written.reads;
+    seen.sightings -= written.sightings;
+    if (seen.pause === written.pause) seen.pause = 0;
     seen.writtenAt = now;
     if (seen.versionId === written.versionId && seen.day === written.day) seen.news = false;
     if (seen.reads > 0) seen.firstAt = written.lastAt;

@@ -1,5 +1,6 @@
 import { CURRENT, RekeyError, type RotationRecord, type SecretRecord } from '@rekey/core';
 import type { Entry, Store, StoreWrite } from '../../store/store.ts';
+import { retirementDeadline } from '../holders/retirement-deadline.ts';
 import { planned } from '../schedule/plan-next.ts';
 import { findLabelled, promote, prune } from '../versions.ts';
 import { promoted } from './rotation-change.ts';
@@ -24,9 +25,10 @@ export function promotion(record: RotationRecord, secret: SecretRecord, now: num
     );
   const after = promoted(record, now);
   const kept = prune(promote(secret, record.versionId, now), neededVersions([after]), now);
+  const rotation = rotatedAt(kept.secret, now);
   return {
-    secret: { ...kept.secret, rotation: rotatedAt(kept.secret, now) },
-    record: after,
+    secret: { ...kept.secret, rotation },
+    record: { ...after, retireBy: retirementDeadline(after, rotation?.plannedAt ?? null) },
     writes: kept.dropped.map((versionId) => valueWrite(secret.id, versionId)),
   };
 }

@@ -11,9 +11,13 @@
  * cut short (./recover.ts); else the next step.
  */
 import type { RotationRecord, RotationStep, SecretRecord } from '@rekey/core';
+import type { HolderRecord } from '../../store/collections.ts';
+import { deadlineOf } from '../holders/retirement-deadline.ts';
+import type { RetirementDecision } from '../holders/retirement-gate.ts';
 import { hasGivenValue, isTemporary } from './cause.ts';
 import { interference } from './interference.ts';
 import { recover } from './recover.ts';
+import { leftBehind, retirementSentence, validUntil } from './retirement-sentence.ts';
 import { ENDED } from './rotation-change.ts';
 
 /** What the rotation function can do besides the four steps. */
@@ -32,13 +36,15 @@ export interface RotationFacts {
   readonly abilities: Abilities;
   /** False until the target was seen to refuse a random password. */
   readonly targetProven: boolean;
+  /** Whether the old value may die now; null unless the overlap is over. */
+  readonly retirement?: RetirementDecision<HolderRecord> | null;
 }
 
 export type Decision =
   /** It has ended or is blocked. */
   | { readonly do: 'stop' }
   /** Wait; nothing is wrong. */
-  | { readonly do: 'wait'; readonly until: number; readonly why: string }
+  | { readonly do: 'wait'; readonly until: number; readonly why: string; readonly openSessions?: number | null }
   /** Try a step. */
   | { readonly do: 'step'; readonly step: RotationStep }
   /** A random password must be refused, or nothing the target says proves anything. */
@@ -55,6 +61,8 @@ export type Decision =
   | { readonly do: 'accept-promotion' }
   /** Promoted: is there an old value to retire, or was it replaced? */
   | { readonly do: 'settle' }
+  /** The deadline of the retirement is reached: those who still hold the old value are put on record, and told of. */
+  | { readonly do: 'leave-behind'; readonly holders: readonly string[] }
   | { readonly do: 'end'; readonly state: 'done' | 'rolled-back' | 'abandoned'; readonly why: string | null }
   | { readonly do: 'block'; readonly why: string };
 
@@ -90,7 +98,14 @@ export function queueSentence(ahead: RotationRecord): string {
   if (ahead.state === 'blocked')
     return `Waits for rotation ${ahead.number}, which is blocked: ${ahead.waitingFor ?? 'see its status'}`;
   if (ahead.retireAt === null) return `Waits for rotation ${ahead.number}, which is still at work.`;
-  return `Waits for the overlap of rotation ${ahead.number}, which runs until ${new Date(ahead.retireAt).toISOString()}.`;
+  const { number, retireAt } = ahead;
+  const retireBy = deadlineOf(ahead);
+  const held = retireBy > retireAt ? `, and while somebody holds its old value until ${iso(retireBy)}` : '';
+  return `Waits for the overlap of rotation ${number}, which runs until ${iso(retireAt)}${held}.`;
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
 }
 
 function pause({ nextAttemptAt, waitingFor }: RotationRecord, { now }: RotationFacts): Decision | null {
@@ -163,8 +178,18 @@ function fromSet(record: RotationRecord, { abilities }: RotationFacts): Decision
   return { do: 'step', step: 'test' };
 }
 
-function fromRetiring({ retireAt }: RotationRecord, { now }: RotationFacts): Decision {
-  if (retireAt !== null && retireAt > now)
-    return { do: 'wait', until: retireAt, why: `The old value stays valid until ${new Date(retireAt).toISOString()}.` };
+function fromRetiring(record: RotationRecord, { now, retirement = null }: RotationFacts): Decision {
+  const { retireAt } = record;
+  if (retireAt !== null && retireAt > now) return { do: 'wait', until: retireAt, why: validUntil(retireAt) };
+  if (retirement === null) return { do: 'step', step: 'revoke' };
+  if (!retirement.retire) return heldUp(record, retirement);
+  const holders = leftBehind(retirement);
+  if (holders.length > 0 && record.leftBehind === undefined) return { do: 'leave-behind', holders };
   return { do: 'step', step: 'revoke' };
+}
+
+function heldUp(record: RotationRecord, decision: RetirementDecision<HolderRecord> & { retire: false }): Decision {
+  const { until, sessions } = decision;
+  const openSessions = typeof sessions === 'number' ? sessions : null;
+  return { do: 'wait', until, why: retirementSentence(decision, deadlineOf(record)), openSessions };
 }

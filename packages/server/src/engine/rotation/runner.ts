@@ -20,6 +20,7 @@ import type { HeldSecret } from './held-secrets.ts';
 import { emptyVersion } from './pending-version.ts';
 import { promotion, valueWrite } from './promotion.ts';
 import { type Retired, retire, settle } from './retirement.ts';
+import { lookAtRetirement } from './retirement-facts.ts';
 import { type Abilities, type Decision, type Doubt, next } from './rotation.ts';
 import {
   blocked,
@@ -106,7 +107,9 @@ export class Runner {
     if (rotationFunction !== null && secret !== null) {
       const abilities = abilitiesOf(rotationFunction);
       const targetProven = record.state !== 'due' || (await this.#isProven(rotationFunction, secret));
-      return next(record, { ...facts, abilities, targetProven });
+      const { holders } = this.#parts;
+      const retirement = await lookAtRetirement(holders, record, secret, rotationFunction, facts.now);
+      return next(record, { ...facts, abilities, targetProven, retirement });
     }
     const decision = next(record, { ...facts, abilities: NO_ABILITIES, targetProven: true });
     if (decision.do === 'stop' || decision.do === 'wait' || decision.do === 'end') return decision;
@@ -129,8 +132,11 @@ export class Runner {
 
   async #wait(entry: Entry<RotationRecord>, decision: Decision & { do: 'wait' }, held: HeldSecret): Promise<number> {
     const { nextAttemptAt, waitingFor } = entry.record;
-    if (nextAttemptAt !== decision.until || waitingFor !== decision.why)
-      await this.#parts.journal.write('wait', entry, waiting(entry.record, decision.until, decision.why), held);
+    const { until, why, openSessions } = decision;
+    if (nextAttemptAt !== until || waitingFor !== why) {
+      const seen = openSessions === undefined ? entry.record : { ...entry.record, openSessions };
+      await this.#parts.journal.write('wait', entry, waiting(seen, until, why), held);
+    }
     return decision.until;
   }
 
@@ -188,6 +194,8 @@ export class Runner {
           (latest) => promotion(entry.record, latest, now),
           held,
         );
+      case 'leave-behind':
+        return parts.journal.write('wait', entry, { ...entry.record, leftBehind: decision.holders }, held);
       case 'settle':
         return this.#retired(work, await settle(work), 'settlement');
       case 'end':

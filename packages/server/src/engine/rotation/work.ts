@@ -6,6 +6,7 @@ import { withDeadline } from './deadline.ts';
 import { failureOf } from './failure.ts';
 import type { HeldSecret } from './held-secrets.ts';
 import { CURRENT_CHANGED } from './promotion.ts';
+import type { HolderList } from './retirement-facts.ts';
 import type { StepFailure } from './rotation-change.ts';
 import type { JournalParts, RotationJournal } from './rotation-journal.ts';
 
@@ -13,6 +14,7 @@ export interface RunnerParts extends JournalParts {
   readonly journal: RotationJournal;
   readonly proofs: TargetProofs;
   readonly budget: LoginBudget;
+  readonly holders: HolderList;
   /** How long one call of a rotation function may take; milliseconds. */
   readonly stepTimeout: number;
   /** The same for functions that lack a fence: shorter than the claim. */

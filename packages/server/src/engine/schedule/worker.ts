@@ -8,6 +8,7 @@ import {
 } from '@rekey/core';
 import type { ListedEntry } from '../../store/store.ts';
 import { claimKey, type HeldSecret, type HeldSecrets } from '../rotation/held-secrets.ts';
+import type { HolderList } from '../rotation/retirement-facts.ts';
 import type { JournalParts, RotationJournal } from '../rotation/rotation-journal.ts';
 import { isQuarantined, type Rotations, upTo } from '../rotation/rotations.ts';
 import { Runner } from '../rotation/runner.ts';
@@ -68,6 +69,7 @@ export interface WorkerParts extends JournalParts {
   readonly held: HeldSecrets;
   readonly findFunction: FindRotationFunction;
   readonly budget: LoginBudget;
+  readonly holders: HolderList;
   readonly settings: WorkerSettings;
   readonly jobs?: readonly PeriodicJob[];
   /** Told of a secret whose current value a rotation has just proven at its target. */
