@@ -92,7 +92,7 @@ describe('rekey init', () => {
     const folder = join(await temporaryFolder(context), 'data');
     const { code, out } = await runRekey(['init', '--data', folder, '--json'], { environment: WITHOUT_ROOT });
     assert.equal(code, 0);
-    assert.deepEqual(Object.keys(JSON.parse(out)), ['dataFolder', 'keyFile', 'rootCredentialsFile']);
+    assert.deepEqual(Object.keys(JSON.parse(out)), ['dataFolder', 'keyFile', 'seal', 'rootCredentialsFile']);
   });
 });
 

@@ -178,6 +178,7 @@ async function start(
     leaveServerNote(dataFolder, {
       ...{ endpoint: listener.endpoint, region, processId: process.pid },
       ...(config.storeAddress === null ? {} : { store: config.storeAddress.withoutPassword() }),
+      ...(config.seal === null ? {} : { seal: config.seal }),
     });
     closers.push(async () => removeServerNote(dataFolder));
   }

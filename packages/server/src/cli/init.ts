@@ -1,32 +1,36 @@
 import type { Command } from 'commander';
-import { DEFAULT_DATA_FOLDER, readConfig } from '../config/config.ts';
+import { DEFAULT_DATA_FOLDER, readConfig, type ServeFlags } from '../config/config.ts';
 import { initialiseDataFolder } from '../opening/data-folder.ts';
 import { showRootCredentials } from '../opening/root-credentials.ts';
 import { createOutput } from './output.ts';
+import { SEAL_ENVIRONMENT, withSealOptions } from './seal-options.ts';
 
 /** `rekey init`: creates a store and its key file, and root's credentials. */
 export function addInit(program: Command): void {
-  program
-    .command('init')
-    .description('create a store, its key file and the root credentials')
+  withSealOptions(program.command('init'))
+    .description('create a store, its key file (or another seal) and the root credentials')
     .option('--data <dir>', 'data folder to create', process.env.REKEY_DATA ?? DEFAULT_DATA_FOLDER)
     .option('--json', 'print one JSON document instead of text', false)
+    .addHelpText('after', `\nEnvironment:\n${SEAL_ENVIRONMENT}`)
     .action(init);
 }
 
-async function init(options: { data: string; json: boolean }): Promise<void> {
+async function init(options: ServeFlags & { data: string; json: boolean }): Promise<void> {
   const output = createOutput(options.json);
-  const config = await readConfig({ data: options.data, init: true }, process.env);
+  const config = await readConfig({ ...options, init: true }, process.env);
   const created = await initialiseDataFolder(config, process.env);
   const told = await showRootCredentials(created.root, {
     dataFolder: options.data,
     terminal: output.terminal && !options.json,
     write: (text) => process.stdout.write(text),
   });
-  output.result({ dataFolder: options.data, keyFile: created.keyFile, rootCredentialsFile: told.file }, () =>
+  const { keyFile, seal } = created;
+  output.result({ dataFolder: options.data, keyFile, seal, rootCredentialsFile: told.file }, () =>
     [
       `created ${options.data}`,
-      `key file: ${created.keyFile} (keep a copy apart from the backups: without it nothing can be read)`,
+      keyFile === null
+        ? `sealed by ${seal} (without it nothing can be read)`
+        : `key file: ${keyFile} (keep a copy apart from the backups: without it nothing can be read)`,
       ...(told.file === null ? [] : [`root credentials: ${told.file}`]),
       `start it: rekey serve --data ${options.data}`,
     ].join('\n'),

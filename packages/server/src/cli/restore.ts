@@ -1,21 +1,23 @@
 import type { Command } from 'commander';
-import { restoreDataFolder } from '../opening/data-folder.ts';
+import { readConfig } from '../config/config.ts';
+import type { SealFlags } from '../config/seal-settings.ts';
+import { restoreDataFolder, sealOf } from '../opening/data-folder.ts';
 import { createOutput, wrongUse } from './output.ts';
+import { SEAL_ENVIRONMENT, withSealOptions } from './seal-options.ts';
 
-interface Options {
+interface Options extends SealFlags {
   readonly data?: string;
-  readonly keyFile?: string;
+  readonly config?: string;
   readonly escrow: readonly string[];
   readonly json: boolean;
 }
 
 /** `rekey restore FILE --data NEWDIR [--key-file FILE] [--escrow FILE…]`. */
 export function addRestore(program: Command): void {
-  program
-    .command('restore <file>')
+  withSealOptions(program.command('restore <file>'))
     .description('make a new data folder from a backup; it starts in quarantine')
     .option('--data <dir>', 'data folder to create; must not exist or be empty')
-    .option('--key-file <file>', 'key file of the store the backup was taken from')
+    .option('--config <file>', 'rekey.yaml with the section `seal` of the store the backup was taken from')
     .option('--escrow <file...>', 'escrow journal of that store (default: the one beside the key file)', [])
     .option('--json', 'print one JSON document instead of text', false)
     .addHelpText(
@@ -23,7 +25,12 @@ export function addRestore(program: Command): void {
       `
 In quarantine reads are served and nothing rotates. At its first start the server replays the escrow journal, probes
 every current value, repairs or lists what no longer logs in; \`rekey quarantine status\` shows it and
-\`rekey quarantine end\` lets rotation begin again.`,
+\`rekey quarantine end\` lets rotation begin again.
+
+The seal (--key-file and the others) is the one that the store had when the backup was taken.
+
+Environment:
+${SEAL_ENVIRONMENT}`,
     )
     .action(restore);
 }
@@ -31,10 +38,11 @@ every current value, repairs or lists what no longer logs in; \`rekey quarantine
 async function restore(file: string, options: Options): Promise<void> {
   const output = createOutput(options.json);
   if (options.data === undefined) throw wrongUse('restore needs --data NEWDIR: it never writes into a folder in use.');
+  const config = await readConfig({ ...options, data: options.data }, process.env);
   const restored = await restoreDataFolder({
     file,
     dataFolder: options.data,
-    keyFile: options.keyFile ?? null,
+    seal: sealOf(config),
     escrowFiles: options.escrow,
   });
   output.result(restored, () =>

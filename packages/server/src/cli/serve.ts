@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import type { ServeFlags } from '../config/config.ts';
+import { SEAL_ENVIRONMENT, withSealOptions } from './seal-options.ts';
 
 /** `rekey serve`: runs until SIGTERM or SIGINT, drains, exits 0. */
 export function addServe(program: Command): void {
-  program
-    .command('serve')
+  withSealOptions(program.command('serve'))
     .description('run the server')
     .addOption(new Option('--data <dir>', 'data folder (default ./rekey-data)').env('REKEY_DATA'))
     .option(
@@ -28,6 +28,7 @@ Environment:
   REKEY_ROOT_ACCESS_KEY_ID, REKEY_ROOT_SECRET_ACCESS_KEY, REKEY_ROOT_TOKEN (or each with _FILE)
                     credentials of root; made and shown once if none are given
   REKEY_STORE_URL   the --store with its password; or give that as PGPASSWORD or in a passfile (PGPASSFILE)
+${SEAL_ENVIRONMENT}
   REKEY_REGION, REKEY_ACCOUNT   in ARNs (default us-east-1, 000000000000)
 
 "rekey listening on URL" on standard output says that it is ready.`,

@@ -16,6 +16,31 @@ const loginBudgetSchema = z
     ...(window === undefined ? {} : { window }),
   }));
 
+/** How the KEK is reached; passphrases and tokens stand in files or the environment, never here. */
+const sealSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('local-key'), file: z.string().optional() }),
+  z.strictObject({ kind: z.literal('passphrase'), file: z.string().optional() }),
+  z.strictObject({
+    kind: z.literal('aws-kms'),
+    key: z.string().optional(),
+    region: z.string().optional(),
+    endpoint: z.url().optional(),
+    profile: z.string().optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('vault-transit'),
+    address: z.url().optional(),
+    key: z
+      .string()
+      .regex(/^[\w.-]+$/, 'must be the name of a transit key: letters, digits, _, . and -')
+      .optional(),
+    mount: z.string().optional(),
+    namespace: z.string().optional(),
+    tokenFile: z.string().optional(),
+    caFile: z.string().optional(),
+  }),
+]);
+
 /** Sections that `rekey plan` and `rekey apply` send to the server, which reads them then; at its start they say nothing. */
 export const DECLARED_SECTIONS = ['users', 'groups', 'roles', 'policies', 'providers', 'secrets'] as const;
 const declared = z.unknown().optional();
@@ -41,6 +66,7 @@ const fileSchema = z.strictObject({
     })
     .optional(),
   escrow: z.strictObject({ secondFolder: z.string().optional() }).optional(),
+  seal: sealSchema.optional(),
   issuers: z
     .array(z.strictObject({ url: z.url(), caFile: z.string().optional(), tokenFile: z.string().optional() }))
     .optional(),

@@ -2,8 +2,10 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_DRIFT_INTERVAL } from '../engine/drift/drift-state.ts';
 import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from '../engine/target/login-count.ts';
+import type { SealSettings } from '../seal/open-seal.ts';
 import { PostgresAddress } from '../store/postgres/address.ts';
 import type { FileConfig } from './config-file.ts';
+import { readSealSettings, type SealFlags } from './seal-settings.ts';
 import { wrongUse } from './wrong-use.ts';
 
 export interface WebhookConfig {
@@ -27,6 +29,8 @@ export interface ServerConfig {
   readonly dataFolder: string | null;
   /** The store that several servers share; null for one in the data folder. */
   readonly storeAddress: PostgresAddress | null;
+  /** How the key-encryption key is reached; null with the memory store. */
+  readonly seal: SealSettings | null;
   /** Create the store if the folder has none (`serve --init`). */
   readonly initialise: boolean;
   readonly host: string;
@@ -58,7 +62,7 @@ export const DEFAULT_LISTEN = '127.0.0.1:7420';
 export const DEFAULT_DATA_FOLDER = './rekey-data';
 
 /** What the command line of `serve` may say; everything else comes from environment, file and defaults. */
-export interface ServeFlags {
+export interface ServeFlags extends SealFlags {
   readonly data?: string;
   readonly dev?: boolean;
   readonly store?: string;
@@ -95,6 +99,7 @@ export async function readConfig(
   return {
     dataFolder,
     storeAddress: flags.dev ? null : readStoreAddress(flags.store ?? null, file.store?.url ?? null, environment),
+    seal: dataFolder === null ? null : readSealSettings({ flags, section: file.seal, environment, dataFolder }),
     initialise: flags.init ?? false,
     ...address,
     tls:

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { RekeyError } from '@rekey/core';
 import { openDataFolderForReading } from '../opening/data-folder.ts';
 import { readRoot } from '../opening/root-credentials.ts';
+import type { SealSettings } from '../seal/open-seal.ts';
 import { PostgresAddress } from '../store/postgres/address.ts';
 
 /** What a running server leaves in its data folder, so that the owner's command line finds it. Holds no secret. */
@@ -12,6 +13,8 @@ interface ServerNote {
   readonly processId: number;
   /** The shared store it works on, without the password; left out where the store is in the folder. */
   readonly store?: string;
+  /** How it reaches its KEK. */
+  readonly seal?: SealSettings;
 }
 
 /** A running server and what its folder's owner needs to act as root. */
@@ -48,8 +51,10 @@ export async function readRunningServer(dataFolder: string): Promise<RunningServ
         reason: 'no-server',
       },
     );
-  const address = note.store === undefined ? [] : [PostgresAddress.parse(note.store)];
-  const store = await openDataFolderForReading(dataFolder, ...address);
+  const store = await openDataFolderForReading(dataFolder, {
+    ...(note.store === undefined ? {} : { address: PostgresAddress.parse(note.store) }),
+    ...(note.seal === undefined ? {} : { seal: note.seal }),
+  });
   try {
     const root = await readRoot(store);
     if (root === null)

@@ -1,10 +1,12 @@
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { RekeyError, systemRandom } from '@rekey/core';
 import type { Checkpoint } from '../audit/checkpoint.ts';
 import { readConfig, type ServerConfig } from '../config/config.ts';
-import { copyKeyFile, LocalKeySeal } from '../seal/local-key.ts';
+import { describeSection, isDefaultSeal } from '../config/seal-settings.ts';
+import { copyKeyFile } from '../seal/local-key.ts';
+import { openSeal, type SealSettings } from '../seal/open-seal.ts';
 import type { Seal } from '../seal/seal.ts';
 import { keyFileOf, makeDataFolder, openSqliteStore, storeFileOf } from '../store/data-folder.ts';
 import type { PostgresAddress } from '../store/postgres/address.ts';
@@ -35,29 +37,61 @@ export function dataFiles(dataFolder: string): DataFiles {
   };
 }
 
-/** Makes a new data folder with store, key file and root credentials. Refuses one that has a store already. */
+/** A data folder that was just made. */
+export interface NewDataFolder {
+  readonly root: RootCredentials;
+  readonly made: boolean;
+  /** Null with another seal than a key file. */
+  readonly keyFile: string | null;
+  /** Where the KEK is, for a person. */
+  readonly seal: string;
+}
+
+/**
+ * Makes a new data folder with store, key (if the seal can) and root credentials. Refuses one that has a store already.
+ * The seal is tried first: a store without keys would be left behind by one that refuses.
+ */
 export async function initialiseDataFolder(
   config: ServerConfig,
   environment: Readonly<Record<string, string | undefined>>,
-): Promise<{ readonly root: RootCredentials; readonly made: boolean; readonly keyFile: string }> {
+): Promise<NewDataFolder> {
   const dataFolder = config.dataFolder ?? '';
-  const { storeFile, keyFile } = dataFiles(dataFolder);
+  const { storeFile } = dataFiles(dataFolder);
+  const settings = sealOf(config);
+  const seal = await openSeal(settings, environment);
   if (existsSync(storeFile))
     throw new RekeyError(
       'already-exists',
       `${dataFolder} holds a store already; start it with \`rekey serve --data ${dataFolder}\`, or choose another folder.`,
       { reason: 'store-exists' },
     );
-  const store = await makeStore(dataFolder, config.storeAddress);
+  makeDataFolder(dataFolder);
+  await seal.prepare();
+  await seal.wrap(new Uint8Array(1), 'rekey trial');
+  const store = await makeStore(dataFolder, config.storeAddress, seal);
   try {
-    return { ...(await ensureRoot(store, environment, systemRandom)), keyFile };
+    rememberSeal(dataFolder, settings);
+    const keyFile = settings.kind === 'local-key' ? settings.file : null;
+    return { ...(await ensureRoot(store, environment, systemRandom)), keyFile, seal: seal.describe() };
   } finally {
     await store.close();
   }
 }
 
-async function makeStore(dataFolder: string, address: PostgresAddress | null): Promise<Store> {
-  const seal = new LocalKeySeal(dataFiles(dataFolder).keyFile);
+/** The seal of a configuration that is not `--dev`. */
+export function sealOf({ seal }: ServerConfig): SealSettings {
+  if (seal === null) throw new RekeyError('bug', 'A store in memory has no seal.');
+  return seal;
+}
+
+/** So that everything that opens the folder finds the seal that was named when it was made. */
+function rememberSeal(dataFolder: string, settings: SealSettings): void {
+  const file = join(dataFolder, 'rekey.yaml');
+  if (isDefaultSeal(settings, dataFolder) || existsSync(file)) return;
+  writeFileSync(file, describeSection(settings), { flag: 'wx', mode: 0o600, flush: true });
+}
+
+async function makeStore(dataFolder: string, address: PostgresAddress | null, seal: Seal): Promise<Store> {
   if (address === null) return openSqliteStore({ dataDir: dataFolder, seal, create: true });
   if (await isStoreThere(address, seal))
     throw new RekeyError(
@@ -65,7 +99,6 @@ async function makeStore(dataFolder: string, address: PostgresAddress | null): P
       `There is a store in ${address} already; start a server on it with \`rekey serve\`, with a copy of its key file.`,
       { reason: 'store-exists' },
     );
-  makeDataFolder(dataFolder);
   return openSharedStore({ address, seal, create: true });
 }
 
@@ -79,23 +112,25 @@ async function isStoreThere(address: PostgresAddress, seal: Seal): Promise<boole
   }
 }
 
-/**
- * Opens the store of a folder beside a server that may be running on it.
- *
- * @param address the shared store that the running server says it uses; otherwise environment and `rekey.yaml` say it
- */
-export async function openDataFolderForReading(dataFolder: string, address?: PostgresAddress): Promise<Store> {
-  const seal = new LocalKeySeal(dataFiles(dataFolder).keyFile);
-  const shared = await sharedStoreOf(dataFolder, address);
+/** What a running server says it uses; environment and `rekey.yaml` say the rest. */
+export interface ToldStore {
+  readonly address?: PostgresAddress;
+  readonly seal?: SealSettings;
+}
+
+/** Opens the store of a folder beside a server that may be running on it. */
+export async function openDataFolderForReading(dataFolder: string, told: ToldStore = {}): Promise<Store> {
+  const config = await readConfig({ data: dataFolder }, process.env);
+  const seal = await openSeal(told.seal ?? sealOf(config), process.env);
+  const shared = sharedStoreOf(config, told.address);
   return shared === null
     ? openSqliteStore({ dataDir: dataFolder, seal, create: false, readOnly: true })
     : openSharedStore({ address: shared, seal, create: false, readOnly: true });
 }
 
 /** The environment goes first: only there is the password. */
-async function sharedStoreOf(dataFolder: string, told?: PostgresAddress): Promise<PostgresAddress | null> {
-  if (told !== undefined && process.env.REKEY_STORE_URL === undefined) return told;
-  return (await readConfig({ data: dataFolder }, process.env)).storeAddress;
+function sharedStoreOf({ storeAddress }: ServerConfig, told?: PostgresAddress): PostgresAddress | null {
+  return told !== undefined && process.env.REKEY_STORE_URL === undefined ? told : storeAddress;
 }
 
 /** Id of the setting that holds the newest signed head of the audit log. */
@@ -110,7 +145,7 @@ export function auditHeadOf(serverId: string | null): string {
 export async function readAuditHead(dataFolder: string): Promise<Checkpoint | null> {
   const store = await openDataFolderForReading(dataFolder);
   try {
-    const isShared = (await sharedStoreOf(dataFolder)) !== null;
+    const isShared = (await readConfig({ data: dataFolder }, process.env)).storeAddress !== null;
     const entry = await store.get('setting', auditHeadOf(isShared ? findServerId(dataFolder) : null));
     return entry === null ? null : (entry.record as unknown as Checkpoint);
   } finally {
@@ -149,8 +184,8 @@ export async function writeNewFile(file: string, content: Uint8Array): Promise<v
 export interface RestoreOptions {
   readonly file: string;
   readonly dataFolder: string;
-  /** Null: the key file lies in the new folder already. */
-  readonly keyFile: string | null;
+  /** The seal that the backup was sealed with. */
+  readonly seal: SealSettings;
   /** The escrow journals of all servers of the store, or copies; empty: the one beside the key file, if there is one. */
   readonly escrowFiles: readonly string[];
 }
@@ -159,20 +194,24 @@ export interface RestoreOptions {
 export async function restoreDataFolder(
   options: RestoreOptions,
 ): Promise<{ readonly dataFolder: string; readonly escrowFile: string | null }> {
-  const { file, dataFolder } = options;
-  const files = dataFiles(dataFolder);
-  const keyFile = options.keyFile ?? files.keyFile;
-  const journals = findEscrow(options, keyFile);
-  await restoreBackup({ backup: file, dataDir: dataFolder, seal: new LocalKeySeal(keyFile), now: Date.now });
-  if (resolve(keyFile) !== files.keyFile) copyKeyFile(keyFile, files.keyFile);
-  await finishRestore(dataFolder, journals);
+  const { file, dataFolder, seal: settings } = options;
+  const { keyFile } = dataFiles(dataFolder);
+  const journals = findEscrow(options);
+  const seal = await openSeal(settings, process.env);
+  await restoreBackup({ backup: file, dataDir: dataFolder, seal, now: Date.now });
+  if (settings.kind !== 'local-key') rememberSeal(dataFolder, settings);
+  else if (resolve(settings.file) !== keyFile) copyKeyFile(settings.file, keyFile);
+  await finishRestore(dataFolder, seal, journals);
   return { dataFolder, escrowFile: journals === null ? null : journals.join(' and ') };
 }
 
 /** The head in the backup is of a chain that stays with the old folder; the new folder begins its own. */
-async function finishRestore(dataFolder: string, journals: readonly [string, ...string[]] | null): Promise<void> {
-  const { keyFile, escrowFile: into } = dataFiles(dataFolder);
-  const seal = new LocalKeySeal(keyFile);
+async function finishRestore(
+  dataFolder: string,
+  seal: Seal,
+  journals: readonly [string, ...string[]] | null,
+): Promise<void> {
+  const { escrowFile: into } = dataFiles(dataFolder);
   const store = await openSqliteStore({ dataDir: dataFolder, seal, create: false });
   try {
     await store.commit([{ collection: 'setting', id: AUDIT_HEAD, record: null }]);
@@ -182,7 +221,7 @@ async function finishRestore(dataFolder: string, journals: readonly [string, ...
   }
 }
 
-function findEscrow({ escrowFiles }: RestoreOptions, keyFile: string): readonly [string, ...string[]] | null {
+function findEscrow({ escrowFiles, seal }: RestoreOptions): readonly [string, ...string[]] | null {
   const missing = escrowFiles.find((file) => !existsSync(file));
   if (missing !== undefined)
     throw new RekeyError(
@@ -192,7 +231,8 @@ function findEscrow({ escrowFiles }: RestoreOptions, keyFile: string): readonly 
     );
   const [first, ...others] = escrowFiles;
   if (first !== undefined) return [first, ...others];
-  const beside = join(dirname(resolve(keyFile)), ESCROW_NAME);
+  if (seal.kind !== 'local-key') return null;
+  const beside = join(dirname(resolve(seal.file)), ESCROW_NAME);
   return existsSync(beside) ? [beside] : null;
 }
 

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { messageOf } from '@rekey/core';
 import { verifyAudit } from '../audit/verify.ts';
 import { readConfig, type ServerConfig } from '../config/config.ts';
-import { dataFiles, openDataFolderForReading, readAuditHead } from './data-folder.ts';
+import { openSeal } from '../seal/open-seal.ts';
+import { dataFiles, openDataFolderForReading, readAuditHead, sealOf } from './data-folder.ts';
 
 /** One look at one thing that could go wrong. */
 export interface Check {
@@ -31,7 +32,7 @@ export async function checkHealth(options: HealthOptions): Promise<readonly Chec
   const checks: [string, () => Promise<Check> | Check][] = [
     ['configuration', () => checkConfiguration(options.dataFolder)],
     ['data folder', () => checkFolder(options.dataFolder)],
-    ['key file', () => checkMode(dataFiles(options.dataFolder).keyFile, 'key file')],
+    ['key', () => checkSeal(options.dataFolder)],
     ['disk', () => checkDisk(options.dataFolder)],
     ['store', () => checkStore(options.dataFolder)],
     ['audit', () => checkAudit(options.dataFolder)],
@@ -68,6 +69,7 @@ function checkFolder(dataFolder: string): Check {
 }
 
 function checkMode(path: string, name: string): Check {
+  if (!existsSync(path)) return { name, outcome: 'trouble', sentence: `there is no ${name} at ${path}; put it back.` };
   const mode = statSync(path).mode & 0o777;
   if ((mode & 0o077) !== 0 && process.platform !== 'win32')
     return {
@@ -76,6 +78,15 @@ function checkMode(path: string, name: string): Check {
       sentence: `${path} is open to others (mode ${mode.toString(8)}); run \`chmod go= ${path}\`.`,
     };
   return { name, outcome: 'fine', sentence: `${path} is the owner's alone` };
+}
+
+/** Whether a KEK in another house opens the store is seen when the store is looked at. */
+async function checkSeal(dataFolder: string): Promise<Check> {
+  const settings = sealOf(await configOf(dataFolder));
+  if (settings.kind === 'local-key') return checkMode(settings.file, 'key file');
+  if (settings.kind === 'passphrase' && settings.file !== null) return checkMode(settings.file, 'passphrase file');
+  const seal = await openSeal(settings, process.env);
+  return { name: 'seal', outcome: 'fine', sentence: seal.describe() };
 }
 
 async function checkDisk(dataFolder: string): Promise<Check> {

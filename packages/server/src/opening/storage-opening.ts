@@ -6,13 +6,13 @@ import type { ServerConfig } from '../config/config.ts';
 import { type EscrowJournal, type EscrowSource, MemoryEscrowJournal } from '../engine/escrow/escrow.ts';
 import { FileEscrowJournal } from '../engine/escrow/escrow-journal.ts';
 import { Keyring } from '../seal/keyring.ts';
-import { LocalKeySeal } from '../seal/local-key.ts';
+import { openSeal } from '../seal/open-seal.ts';
 import { makeDataFolder, openSqliteStore } from '../store/data-folder.ts';
 import { MemoryDriver } from '../store/memory.ts';
 import { openSharedStore } from '../store/shared-store.ts';
 import { type FolderLock, lockFolder } from '../store/sqlite/folder-lock.ts';
 import { Store } from '../store/store.ts';
-import { dataFiles } from './data-folder.ts';
+import { dataFiles, sealOf } from './data-folder.ts';
 
 export interface OpenStorage {
   readonly store: Store;
@@ -29,8 +29,8 @@ export async function openStorage(config: ServerConfig): Promise<OpenStorage> {
     return { store, escrow: new MemoryEscrowJournal(), compactEscrow: async () => {}, close: () => store.close() };
   }
   const { dataFolder, storeAddress: address, initialise: create } = config;
-  const { keyFile, escrowFile } = dataFiles(dataFolder);
-  const seal = new LocalKeySeal(keyFile);
+  const { escrowFile } = dataFiles(dataFolder);
+  const seal = await openSeal(sealOf(config), process.env);
   const lock = address === null ? null : takeFolder(dataFolder, create);
   const store = await (address === null
     ? openSqliteStore({ dataDir: dataFolder, seal, create })

@@ -1,8 +1,9 @@
-import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { closeSync, fstatSync, fsyncSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type RandomSource, RekeyError, systemRandom } from '@rekey/core';
 import { type EnvelopeKey, envelopeKeyId, openEnvelope, sealEnvelope } from './envelope.ts';
+import { identify } from './kek-id.ts';
 import type { Seal } from './seal.ts';
 
 const KEY_LENGTH = 32;
@@ -120,11 +121,6 @@ function refuseLooseMode(file: string, mode: number): void {
   if (process.platform === 'win32' || (mode & 0o077) === 0) return;
   const message = `The key file ${file} can be read by others than its owner (mode ${(mode & 0o777).toString(8).padStart(4, '0')}); run \`chmod 600 ${file}\`.`;
   throw new RekeyError('invalid-state', message, { reason: 'key-file-mode' });
-}
-
-/** Four bytes of a keyed hash name the KEK in what it wraps: a wrong key is told apart from altered bytes. */
-function identify(key: KeyObject): EnvelopeKey {
-  return { id: createHmac('sha256', key).update('rekey key id').digest().readUInt32BE(0), key };
 }
 
 function exists(file: string): boolean {

@@ -2,12 +2,12 @@
  * The room `seal`: what keeps the store's content unreadable to whoever holds its files.
  *
  * ```
- *   KEK      outside the store, reached through a Seal (a key file; later a passphrase, AWS KMS, Vault transit)
+ *   KEK      outside the store, reached through a Seal (key file, passphrase, AWS KMS, Vault transit)
  *    └─ keyring     wrapped by the KEK, kept in the store: the DEKs (one of them active) and the index key
  *        └─ DEK     one subkey per purpose: HKDF-SHA-256(DEK, info "rekey <purpose>")
  *            └─ envelope    one sealed record
  *
- *   envelope, also the form of what the key file wraps
+ *   envelope, also the form of what key file and passphrase wrap
  *   ┌────────┬──────────┬─────────┬──────────────┬──────────┐
  *   │ format │ key id   │ IV      │ ciphertext   │ tag      │   AES-256-GCM (NIST SP 800-38D)
  *   │ 1 byte │ 4 bytes  │ 12      │ as the plain │ 16       │   numbers big-endian
