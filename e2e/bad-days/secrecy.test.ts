@@ -7,8 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { available, type RunningPostgres, startPostgres } from '../../scripts/test-services/postgres.ts';
 import { rootClient, rotationsOf, secretPath, textOf } from '../support/clients.ts';
 import { logsIn, PostgresTarget } from '../support/postgres-target.ts';
+import { startProxy } from '../support/proxy.ts';
 import { ROOT_SECRET_ACCESS_KEY, runRekey, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
-import { startProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 const { available: startable, why } = available('embedded');
@@ -110,17 +110,17 @@ describe('no secret value is to be found', { skip: startable ? false : why }, ()
           const [last] = await rotationsOf(client, strategy);
           return last?.number === round && last.state === 'done' ? true : null;
         };
-        await until(done, 30_000);
+        await until(done);
         const text = await textOf(client, strategy);
         assert.ok(await logsIn(text));
         values.push((JSON.parse(text ?? '{}') as { password: string }).password);
       }
       await target.asSuperuser(`ALTER ROLE ${role.username} NOLOGIN`);
       await client.native('POST', secretPath(strategy, 'adopt'), {}).catch(() => {});
-      proxy.set({ closed: true });
+      proxy.cut();
       await client.native('POST', secretPath(strategy, 'rotate'));
       await until(async () => ((await rotationsOf(client, strategy))[0]?.lastErrorClass == null ? null : true));
-      proxy.set({});
+      proxy.mend();
     }
     return values;
   }

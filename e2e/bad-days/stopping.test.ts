@@ -5,8 +5,8 @@ import { after, before, describe, test } from 'node:test';
 import { available, type RunningPostgres, startPostgres } from '../../scripts/test-services/postgres.ts';
 import { rootClient, rotationsOf, secretPath, textOf } from '../support/clients.ts';
 import { logsIn, PostgresTarget } from '../support/postgres-target.ts';
+import { startProxy } from '../support/proxy.ts';
 import { runRekey, startServer, temporaryFolder } from '../support/server.ts';
-import { startProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 test('SIGTERM answers what was begun, exits 0 and leaves no note of a running server', async (context) => {
@@ -37,6 +37,9 @@ test('SIGINT does the same', async (context) => {
 
 const { available: startable, why } = available('embedded');
 
+/** The third connection of a rotation: the target is proven, the new value made, the step that sets it has begun. */
+const MIDDLE = 3;
+
 describe('a server stopped in the middle of a rotation', { skip: startable ? false : why }, () => {
   let postgres: RunningPostgres;
   let target: PostgresTarget;
@@ -52,7 +55,6 @@ describe('a server stopped in the middle of a rotation', { skip: startable ? fal
   for (const strategy of ['single-user', 'alternating-users'])
     test(`goes on after its next start (${strategy})`, async (context) => {
       const proxy = await startProxy(context, postgres.port);
-      proxy.set({ slow: 150 });
       const dataFolder = join(await temporaryFolder(context), 'data');
       const server = await startServer({ dataFolder, test: context });
       const client = rootClient(server.endpoint);
@@ -64,13 +66,17 @@ describe('a server stopped in the middle of a rotation', { skip: startable ? fal
       await client.call('CreateSecret', { Name: 'db', SecretString: JSON.stringify(role) });
       const wish = { rotator: 'postgres', strategy, overlap: '1s', usernameMayChange: true };
       await client.native('PUT', secretPath('db', 'rotation'), wish);
+      proxy.slowDown(150);
+      const inTheMiddle = proxy.fallSilentAfter(MIDDLE);
       await client.native('POST', secretPath('db', 'rotate'));
-      await until(async () => ((await rotationsOf(client, 'db'))[0]?.state === 'created' ? true : null));
-      assert.equal(await server.stop(), 0);
+      await inTheMiddle;
+      const stopping = server.stop();
+      proxy.mend();
+      assert.equal(await stopping, 0);
 
       const next = await startServer({ dataFolder, test: context });
       const again = rootClient(next.endpoint);
-      await until(async () => ((await rotationsOf(again, 'db'))[0]?.state === 'done' ? true : null), 30_000);
+      await until(async () => ((await rotationsOf(again, 'db'))[0]?.state === 'done' ? true : null));
       assert.equal((await rotationsOf(again, 'db')).length, 1, 'it is the same rotation');
       assert.ok(await logsIn(await textOf(again, 'db')));
       assert.equal(await next.stop(), 0);

@@ -5,11 +5,14 @@ import type { SecretsClient } from '@rekey/client';
 import { available, type RunningPostgres, startPostgres } from '../../scripts/test-services/postgres.ts';
 import { rootClient, rotationsOf, type SeenRotation, secretPath, textOf } from '../support/clients.ts';
 import { type DatabaseCredential, logsIn, PostgresTarget } from '../support/postgres-target.ts';
+import { startProxy } from '../support/proxy.ts';
 import { runRekey, startServer, temporaryFolder } from '../support/server.ts';
-import { startProxy } from '../support/tcp-proxy.ts';
 import { until } from '../support/until.ts';
 
 const { available: startable, why } = available('embedded');
+
+/** The third connection of a rotation: the target is proven, the new value made, the step that sets it has begun. */
+const MIDDLE = 3;
 
 /** What is wrong with the target does not become wrong with the secret: it is said, waited for, and mended. */
 describe('a rotation whose target is in trouble', { skip: startable ? false : why, concurrency: 2 }, () => {
@@ -42,7 +45,7 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
 
   test('down: it is told at once, tried again, and done when the target is back', async (context) => {
     const proxy = await startProxy(context, postgres.port);
-    proxy.set({ closed: true });
+    proxy.cut();
     const { client, server, dataFolder } = await rotating(context, { port: proxy.port });
     await rotate(client);
     const waiting = await seen(client, ({ lastErrorClass }) => lastErrorClass !== null);
@@ -52,8 +55,8 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
     const told = await runRekey(['status', '--data', dataFolder]);
     assert.match(told.out, /1 in trouble/);
     assert.match(told.out, /Check that the target runs and can be reached/);
-    proxy.set({});
-    await seen(client, ({ state }) => state === 'done', 30_000);
+    proxy.mend();
+    await seen(client, ({ state }) => state === 'done');
     assert.ok(await logsIn(await textOf(client, 'db')));
     assert.match((await runRekey(['status', '--data', dataFolder])).out, /no trouble/);
   });
@@ -62,7 +65,7 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
     const { client, role } = await rotating(context);
     await target.asSuperuser(`ALTER ROLE "${role.username}" CONNECTION LIMIT 0`);
     await rotate(client);
-    await seen(client, ({ state }) => state === 'done', 60_000);
+    await seen(client, ({ state }) => state === 'done');
     await target.asSuperuser(`ALTER ROLE "${role.username}" CONNECTION LIMIT -1`);
     assert.ok(await logsIn(await textOf(client, 'db')));
   });
@@ -70,23 +73,23 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
   for (const strategy of ['single-user', 'alternating-users'])
     test(`away in the middle of it (${strategy}): whatever the target holds, what is current logs in again by itself`, async (context) => {
       const proxy = await startProxy(context, postgres.port);
-      proxy.set({ slow: 60 });
       const { client } = await rotating(context, { strategy, port: proxy.port });
+      const inTheMiddle = proxy.fallSilentAfter(MIDDLE);
       await rotate(client);
-      await seen(client, ({ state }) => state === 'created');
-      proxy.set({ closed: true });
-      await seen(client, ({ lastErrorClass }) => lastErrorClass === 'unreachable', 30_000);
-      proxy.set({});
-      await seen(client, ({ state }) => state === 'done', 60_000);
+      await inTheMiddle;
+      proxy.cut();
+      await seen(client, ({ lastErrorClass }) => lastErrorClass === 'unreachable');
+      proxy.mend();
+      await seen(client, ({ state }) => state === 'done');
       assert.ok(await logsIn(await textOf(client, 'db')));
     });
 
   test('slow: it takes longer and nothing else', async (context) => {
     const proxy = await startProxy(context, postgres.port);
-    proxy.set({ slow: 400 });
+    proxy.slowDown(400);
     const { client } = await rotating(context, { port: proxy.port });
     await rotate(client);
-    const done = await seen(client, ({ state }) => state === 'done', 60_000);
+    const done = await seen(client, ({ state }) => state === 'done');
     assert.equal(done.lastErrorClass, null);
     assert.ok(await logsIn(await textOf(client, 'db')));
   });
@@ -94,11 +97,11 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
   test('password changed by hand, with an admin credential: the rotation mends it', async (context) => {
     const { client, role } = await rotating(context);
     await rotate(client);
-    await seen(client, ({ state }) => state === 'done', 30_000);
+    await seen(client, ({ state }) => state === 'done');
     await target.asSuperuser(`ALTER ROLE ${role.username} PASSWORD 'changed-by-hand'`);
     assert.equal(await logsIn(await textOf(client, 'db')), false, 'what is current drifted');
     await rotate(client);
-    await seen(client, ({ number, state }) => number === 2 && state === 'done', 30_000);
+    await seen(client, ({ number, state }) => number === 2 && state === 'done');
     assert.ok(await logsIn(await textOf(client, 'db')));
   });
 
@@ -125,7 +128,7 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
       SecretString: JSON.stringify({ ...role, password: 'changed-by-hand' }),
     });
     await rotate(client);
-    await seen(client, ({ state }) => state === 'done', 60_000);
+    await seen(client, ({ state }) => state === 'done');
     assert.ok(await logsIn(await textOf(client, 'db')));
   });
 });
@@ -135,9 +138,9 @@ async function rotate(client: SecretsClient): Promise<void> {
 }
 
 /** The newest rotation, once it is as asked for. */
-function seen(client: SecretsClient, is: (rotation: SeenRotation) => boolean, milliseconds = 15_000) {
+function seen(client: SecretsClient, is: (rotation: SeenRotation) => boolean) {
   return until(async () => {
     const [newest] = await rotationsOf(client, 'db');
     return newest !== undefined && is(newest) ? newest : null;
-  }, milliseconds);
+  });
 }

@@ -1,12 +1,16 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 
-/** A TCP proxy in front of a server, whose network a test cuts or lets fall silent. */
+/** A TCP proxy in front of a server, whose network a test cuts, slows down or lets fall silent. */
 export class CuttableProxy {
   readonly #server: Server;
   readonly #target: { readonly host: string; readonly port: number };
   readonly #sockets = new Set<Socket>();
   #state: 'open' | 'cut' | 'silent' = 'open';
+  /** Milliseconds by which answers are held back. */
+  #delay = 0;
+  #made = 0;
+  #silence: { readonly at: number; reached(): void } | null = null;
 
   private constructor(target: { readonly host: string; readonly port: number }) {
     this.#target = target;
@@ -36,6 +40,18 @@ export class CuttableProxy {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** Falls silent when so many more connections have been made; resolves then. */
+  fallSilentAfter(connections: number): Promise<void> {
+    return new Promise((reached) => {
+      this.#silence = { at: this.#made + connections, reached };
+    });
+  }
+
+  /** Holds back every answer so long; milliseconds. */
+  slowDown(milliseconds: number): void {
+    this.#delay = milliseconds;
+  }
+
   /** Connections that fell silent deliver what was on its way; cut ones have to be made anew. */
   mend(): void {
     this.#state = 'open';
@@ -53,21 +69,31 @@ export class CuttableProxy {
       near.destroy();
       return;
     }
+    this.#made += 1;
     const far = connect(this.#target);
-    this.#join(near, far);
-    this.#join(far, near);
+    this.#join(near, far, () => 0);
+    this.#join(far, near, () => this.#delay);
+    if (this.#made === this.#silence?.at) {
+      this.fallSilent();
+      this.#silence.reached();
+    }
     if (this.#state === 'silent') for (const socket of [near, far]) socket.pause();
   }
 
-  /** No `pipe`: it would resume what a test has paused. */
-  #join(from: Socket, to: Socket): void {
+  /** No `pipe`: it would resume what a test has paused. What was said before a hanging up arrives before it. */
+  #join(from: Socket, to: Socket, delay: () => number): void {
     this.#sockets.add(from);
-    from.on('data', (data) => to.write(data));
+    from.on('data', (data) => later(delay(), () => to.writable && to.write(data)));
     from.on('error', () => {});
-    from.on('end', () => to.end());
+    from.on('end', () => later(delay(), () => to.end()));
     from.on('close', () => {
       this.#sockets.delete(from);
-      to.destroy();
+      later(delay(), () => to.destroySoon());
     });
   }
+}
+
+function later(milliseconds: number, act: () => void): void {
+  if (milliseconds > 0) setTimeout(act, milliseconds);
+  else act();
 }

@@ -16,7 +16,7 @@ import { findProcesses, processStart } from './process-identity.ts';
 const starter = fileURLToPath(new URL('postgres.ts', import.meta.url));
 
 async function eventually(holds: () => boolean, what: string): Promise<void> {
-  const deadline = Date.now() + 15_000;
+  const deadline = Date.now() + 180_000;
   while (!holds()) {
     assert.ok(Date.now() < deadline, what);
     await delay(25);
