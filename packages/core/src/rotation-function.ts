@@ -1,5 +1,5 @@
 import type { Finding, Strategy } from './rotation.ts';
-import type { Lacks, ProbeResult, RotationPlan } from './rotator.ts';
+import type { Lacks, ProbeResult, RevokeRequest, RevokeResult, RotationPlan } from './rotator.ts';
 
 /** The four steps of AWS's rotation contract. */
 export type FunctionStep = 'createSecret' | 'setSecret' | 'testSecret' | 'finishSecret';
@@ -18,6 +18,12 @@ export interface InvokeOptions {
   readonly fence: number;
   readonly signal: AbortSignal;
 }
+
+/** See {@link RevokeRequest}. */
+export type RevokeOptions = InvokeOptions & Pick<RevokeRequest, 'sessionsOlderThan'>;
+
+/** Sessions that revoke ended. */
+export type Ended = Pick<RevokeResult, 'endedSessions' | 'endedInFlight'>;
 
 /** What a step has to say beside "done". Foreign functions say nothing: empty findings, null strategy. */
 export interface StepReport {
@@ -39,11 +45,7 @@ export interface RotationFunction {
   target?(secretArn: string): Promise<string | null>;
   plan?(secretArn: string, options: InvokeOptions): Promise<RotationPlan & { readonly why: string }>;
   /** Makes the target refuse the value of the given version; the current version is untouched. */
-  revoke?(
-    secretArn: string,
-    versionId: string,
-    options: InvokeOptions,
-  ): Promise<StepReport & { readonly endedSessions: number }>;
+  revoke?(secretArn: string, versionId: string, options: RevokeOptions): Promise<StepReport & Ended>;
   /** A fresh login with the value of the given version. */
   probe?(secretArn: string, versionId: string, options: { readonly signal: AbortSignal }): Promise<ProbeResult>;
   /** A fresh login as current with a random password; must be refused, or nothing the target says proves anything. */

@@ -101,6 +101,13 @@ export interface Finding {
   readonly statement: string | null;
 }
 
+/** Sessions of a retired credential that were ended. */
+export interface SessionsEnded {
+  readonly total: number;
+  /** Those that were in the middle of something; null where the target does not tell. */
+  readonly inFlight: number | null;
+}
+
 /** One durable attempt to renew a credential. */
 export interface RotationRecord {
   readonly id: string;
@@ -146,6 +153,8 @@ export interface RotationRecord {
   readonly leftBehind?: readonly string[];
   /** When the target was seen to refuse the old value; the proof of promise 4. */
   readonly oldRefusedAt: number | null;
+  /** Sessions of the old value that were ended; left out where none were to be. */
+  readonly sessionsEnded?: SessionsEnded;
   readonly steps: readonly StepRecord[];
 }
 

@@ -117,10 +117,18 @@ export interface RevokeRequest {
   readonly context: RotationContext;
   readonly retired: string;
   readonly current: string;
+  /**
+   * Where both are one account with one password: sessions opened longer ago than this were opened with the retired
+   * one, and end if `settings.endSessions` asks for it. Milliseconds, to be asked at the last moment, since newer ones
+   * come in all the time; left out where that cannot be told.
+   */
+  readonly sessionsOlderThan?: () => number;
 }
 export interface RevokeResult extends StepResult {
   /** Sessions ended, when `settings.endSessions` asked for it. */
   readonly endedSessions: number;
+  /** How many of them were in the middle of something; left out where the target does not tell. */
+  readonly endedInFlight?: number;
 }
 
 export interface ProbeRequest {

@@ -101,7 +101,7 @@ async function revoke(target: FakeTarget, { context, retired, current }: RevokeR
     if (context.settings.endSessions) endedSessions = target.endSessions(old.username);
   }
   leave();
-  return { findings: [], endedSessions };
+  return { findings: [], endedSessions, endedInFlight: 0 };
 }
 
 async function probe(target: FakeTarget, { credential, signal }: ProbeRequest): Promise<ProbeResult> {

@@ -346,7 +346,7 @@ for (const version of ['embedded', 'debian-15'] as const satisfies readonly Post
         await untilSleeping(bench, 2);
         const context = bench.context('alternating-users', 1, endSessions);
         const retired = await rotator.revoke({ context, retired: bench.credential(), current: first.pending });
-        assert.equal(retired.endedSessions, 1);
+        assert.deepEqual([retired.endedSessions, retired.endedInFlight], [1, 1]);
         await old;
         const ended = await bench.asSuperuser(
           "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'",
@@ -537,13 +537,38 @@ for (const version of ['embedded', 'debian-15'] as const satisfies readonly Post
       });
     });
 
-    onBench('sessions that outlive a single-user rotation are named when their end was asked for', async (bench) => {
+    onBench('sessions that outlive a single-user rotation are named when nobody says which are old', async (bench) => {
       const options = { settings: { endSessions: true } };
       const { pending } = await rotate(bench, 'single-user', 1, bench.credential(), options);
       const context = bench.context('single-user', 1, options);
       const { findings } = await rotator.revoke({ context, retired: bench.credential(), current: pending });
       assert.match(textsOf(findings), /reported: Sessions of app .* were not ended \| SELECT pg_terminate_backend/);
     });
+
+    for (const admin of ['with an admin credential', 'by the role itself'])
+      onBench(
+        `sessions of the old password end after a single-user rotation, ${admin}, and no newer ones`,
+        async (bench) => {
+          const options = { settings: { endSessions: true }, ...(admin.startsWith('with') ? {} : { admin: null }) };
+          const old = assert.rejects(bench.as('app', APP_PASSWORD, 'select pg_sleep(60)'), /terminat/);
+          await untilSleeping(bench, 1);
+          const before = Date.now();
+          const { pending, login } = await rotate(bench, 'single-user', 1, bench.credential(), options);
+          const kept = bench.as('app', login.password, 'select pg_sleep(60)').catch(() => 'ended');
+          await untilSleeping(bench, 2);
+          const context = bench.context('single-user', 1, options);
+          const sessionsOlderThan = () => Date.now() - before;
+          const asked = { context, retired: bench.credential(), current: pending, sessionsOlderThan };
+          const { endedSessions, endedInFlight } = await rotator.revoke(asked);
+          assert.deepEqual([endedSessions, endedInFlight], [1, 1]);
+          await old;
+          const left = await bench.asSuperuser(
+            "select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'PgSleep'",
+          );
+          assert.equal(left.length, 1, 'the session of the new password goes on');
+          await kept;
+        },
+      );
 
     onBench('plan warns of a current credential that does not log in', async (bench) => {
       const current = bench.credential('app', 'wrong-password');

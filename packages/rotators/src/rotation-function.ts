@@ -6,6 +6,7 @@ import {
   PREVIOUS,
   type ProbeResult,
   type RandomSource,
+  type RevokeOptions,
   type RotationContext,
   type RotationEvent,
   type RotationFunction,
@@ -42,7 +43,7 @@ export function rotationFunctionFrom(
     accounts: (secretArn, versionId) => call((open) => accountsOf(open, secretArn, versionId)),
     sharesAccount: (secretArn, versionId) => call((open) => sharesAccount(open, secretArn, versionId)),
     ...(has('revoke') && {
-      revoke: (secretArn: string, versionId: string, options: InvokeOptions) =>
+      revoke: (secretArn: string, versionId: string, options: RevokeOptions) =>
         call((open) => revoke(open, secretArn, versionId, options)),
     }),
     ...(has('probe') && {
@@ -131,7 +132,7 @@ async function plan(call: Call, secretArn: string, options: InvokeOptions) {
   return { ...made, statements: scrub(made.statements), needs: scrub(made.needs), warnings: scrub(made.warnings), why };
 }
 
-async function revoke(call: Call, secretArn: string, versionId: string, options: InvokeOptions) {
+async function revoke(call: Call, secretArn: string, versionId: string, options: RevokeOptions) {
   const description = await call.access.describe(secretArn);
   if (description.currentVersionId === versionId)
     throw new RotatorError('conflict', `Version ${versionId} of ${description.name} is current and cannot be revoked`);
@@ -143,8 +144,10 @@ async function revoke(call: Call, secretArn: string, versionId: string, options:
     const text = `The old value belongs to ${call.rotator.target(retired)}, where this secret has no admin credential: it was not revoked there`;
     return { ...report(call, context, [{ kind: 'reported', text, statement: null }]), endedSessions: 0 };
   }
-  const { findings, endedSessions } = await call.rotator.revoke({ context, retired, current });
-  return { ...report(call, context, findings), endedSessions };
+  const { sessionsOlderThan } = options;
+  const older = sessionsOlderThan === undefined ? {} : { sessionsOlderThan };
+  const { findings, ...ended } = await call.rotator.revoke({ context, retired, current, ...older });
+  return { ...report(call, context, findings), ...ended };
 }
 
 async function probe(call: Call, secretArn: string, versionId: string, signal: AbortSignal): Promise<ProbeResult> {

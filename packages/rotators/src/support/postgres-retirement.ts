@@ -1,4 +1,4 @@
-import { type Finding, type RevokeRequest, type RevokeResult, RotatorError } from '@rekey/core';
+import { type Ended, type Finding, type RevokeRequest, type RevokeResult, RotatorError } from '@rekey/core';
 import { newPassword } from './password.ts';
 import { MEMBERSHIP_OPTIONS_SINCE } from './postgres-alternate.ts';
 import { adminOf, asAdmin, authorize, ProofNeeded, writeMark, writePassword } from './postgres-change.ts';
@@ -16,20 +16,35 @@ const END_WITHIN = 2_000;
 
 /**
  * Gives the retired role a verifier nobody knows the password of, and ends its sessions where asked. A role that is
- * still in use (single-user: the old password died when the new one was set) or gone has nothing to retire.
+ * still in use (single-user: the old password died when the new one was set) has only sessions to end; one that is gone
+ * has nothing to retire.
  */
 export async function retire(request: RevokeRequest): Promise<RevokeResult> {
   const { context } = request;
   const retired = postgresCredential(request.retired);
   const current = postgresCredential(request.current);
-  if (retired.username === current.username) return { findings: sessionsLeft(request, retired), endedSessions: 0 };
+  if (retired.username === current.username) return endOlder(request, current);
   const admin = adminOf({ ...context, strategy: 'single-user' }, current);
   if (admin === null) return retireItself(request, retired);
   return asAdmin(admin, context.signal, async (session) => {
     const findings = await scramble(session, request, retired);
-    const endedSessions = context.settings.endSessions ? await endSessions(session, retired.username) : 0;
-    return { findings, endedSessions };
+    const ended = context.settings.endSessions ? await endSessions(session, retired.username) : NONE_ENDED;
+    return { findings, ...ended };
   });
+}
+
+const NONE_ENDED: Ended = { endedSessions: 0 };
+
+/** Whoever came in with the old password of a role that goes on is told from others by when they came. */
+async function endOlder(request: RevokeRequest, current: PostgresCredential): Promise<RevokeResult> {
+  const { context, sessionsOlderThan } = request;
+  if (!context.settings.endSessions || sessionsOlderThan === undefined)
+    return { findings: sessionsLeft(request, current), ...NONE_ENDED };
+  const end = (session: Session) => endSessions(session, current.username, sessionsOlderThan);
+  const admin = adminOf({ ...context, strategy: 'single-user' }, current);
+  const ended =
+    admin === null ? await withSession(current, context.signal, end) : await asAdmin(admin, context.signal, end);
+  return { findings: [], ...ended };
 }
 
 /** Where no admin credential is named (any more), the retired role forgets its own password while it still knows it. */
@@ -94,7 +109,7 @@ async function scramble(session: Session, { context }: RevokeRequest, retired: P
  * Ending somebody's sessions takes membership in their role, which the admin credential may give itself. It does so in
  * a transaction that is rolled back: the sessions stay ended, the membership was never there.
  */
-async function endSessions(session: Session, role: string): Promise<number> {
+async function endSessions(session: Session, role: string, olderThan: () => number = () => 0): Promise<Ended> {
   await session.query('BEGIN');
   try {
     const [allowed] = await session.query<{ allowed: boolean }>(
@@ -103,12 +118,16 @@ async function endSessions(session: Session, role: string): Promise<number> {
       [role],
     );
     if (allowed?.allowed === false) await session.query(lendingStatement(session, role));
-    const rows = await session.query<{ ended: boolean }>(
-      `select pg_catalog.pg_terminate_backend(a.pid, ${END_WITHIN}) as ended
-         from pg_catalog.pg_stat_activity a where a.usename = $1 and a.pid <> pg_catalog.pg_backend_pid()`,
-      [role],
+    const rows = await session.query<{ busy: boolean; ended: boolean }>(
+      `select a.busy, pg_catalog.pg_terminate_backend(a.pid, ${END_WITHIN}) as ended
+         from (select pid, coalesce(state, '') <> 'idle' as busy from pg_catalog.pg_stat_activity
+                where usename = $1 and pid <> pg_catalog.pg_backend_pid()
+                  and backend_start <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $2)
+               offset 0) a`,
+      [role, olderThan() / 1_000],
     );
-    return rows.filter(({ ended }) => ended).length;
+    const ended = rows.filter((row) => row.ended);
+    return { endedSessions: ended.length, endedInFlight: ended.filter(({ busy }) => busy).length };
   } finally {
     await session.query('ROLLBACK').catch(() => undefined);
   }

@@ -1,7 +1,7 @@
-import type { Finding, ProbeResult, RotationRecord, StepReport } from '@rekey/core';
+import type { Ended, Finding, ProbeResult, RotationRecord, StepReport } from '@rekey/core';
 import type { Entry } from '../../store/store.ts';
 import { crossing } from '../boundary.ts';
-import { type Admitted, type HeldBack, probeWithinBudget } from '../target/login.ts';
+import { type Admitted, admit, type HeldBack, probeWithinBudget } from '../target/login.ts';
 import { failure } from './failure.ts';
 import { ended, inState, intending, type StepFailure, stepDone, waiting } from './rotation-change.ts';
 import { type Answer, ask, type Work } from './work.ts';
@@ -9,7 +9,10 @@ import { type Answer, ask, type Work } from './work.ts';
 /** What retirement came to: the record to write, a failure of the step `revoke`, or a proof that must wait. */
 export type Retired = { readonly record: RotationRecord } | { readonly failure: StepFailure } | HeldBack;
 
-const NOTHING: StepReport = { findings: [], strategy: null };
+/** What revoke had to say, and which sessions it ended. */
+type Revoked = StepReport & Partial<Ended>;
+
+const NOTHING: Revoked = { findings: [], strategy: null };
 
 /**
  * After promotion: where the old value lives on beside the new one the overlap begins; where it was replaced (one
@@ -21,10 +24,34 @@ export async function settle(work: Work): Promise<Retired> {
   if (record.previousVersionId === null) return { record: done(record, now, 'There was no value before.') };
   const shares = await sharesAccount(work, record.previousVersionId);
   if ('failure' in shares) return shares;
-  if (shares.answer || work.rotationFunction.revoke === undefined) return prove(work, { revoked: shares.answer });
+  if (shares.answer || work.rotationFunction.revoke === undefined) return settleReplaced(work, shares.answer);
   const until = record.retireAt ?? now;
   const why = `The old value stays valid until ${new Date(until).toISOString()}.`;
   return { record: waiting(inState(record, 'retiring', now), until, why) };
+}
+
+/** The old value died when the new one was set; sessions opened with it live on until they are ended. */
+async function settleReplaced(work: Work, shares: boolean): Promise<Retired> {
+  const { entry, parts, rotationFunction, secret } = work;
+  const { previousVersionId, number, settings } = entry.record;
+  if (!shares || !settings.endSessions || rotationFunction.revoke === undefined || previousVersionId === null)
+    return prove(work, { revoked: shares });
+  const admitted = await admit(work, 'revoke');
+  if ('heldBackUntil' in admitted) return admitted;
+  const replacedAt = whenReplaced(entry.record) ?? parts.clock.now();
+  const sessionsOlderThan = () => Math.max(0, parts.clock.now() - replacedAt);
+  const revoked = await ask(work, 'revoke', (signal) =>
+    crossing(parts.boundary, 'revocation', async () =>
+      rotationFunction.revoke?.(secret.arn, previousVersionId, { fence: number, signal, sessionsOlderThan }),
+    ),
+  );
+  await admitted.settle(revoked);
+  return 'failure' in revoked ? revoked : prove(work, { revoked: true, report: reportOf(revoked.answer) });
+}
+
+/** From then on nobody came in with the old value; the first with the new one come after the promotion, a test later. */
+function whenReplaced({ steps, promotedAt }: RotationRecord): number | null {
+  return steps.findLast(({ step, outcome }) => step === 'set' && outcome === 'done')?.finishedAt ?? promotedAt;
 }
 
 /** The overlap is over: the target is made to refuse the old value, and seen to. */
@@ -65,7 +92,7 @@ async function leaveInUse(work: Work): Promise<Retired> {
 
 async function prove(
   work: Work,
-  { revoked, report = NOTHING }: { readonly revoked: boolean; readonly report?: StepReport },
+  { revoked, report = NOTHING }: { readonly revoked: boolean; readonly report?: Revoked },
 ): Promise<Retired> {
   const now = () => work.parts.clock.now();
   const { record } = work.entry;
@@ -112,15 +139,19 @@ async function probeOld(work: Work): Promise<Answer<ProbeResult> | HeldBack> {
   );
 }
 
-function done(record: RotationRecord, now: number, reason: string, report: StepReport = NOTHING): RotationRecord {
+function done(record: RotationRecord, now: number, reason: string, report: Revoked = NOTHING): RotationRecord {
   const doing = record.doing === null ? intending(record, 'revoke', now) : record;
-  return ended(stepDone(doing, 'done', report, now, reason), 'done', now);
+  const { endedSessions: total = 0, endedInFlight: inFlight = null } = report;
+  const sessions = record.settings.endSessions ? { sessionsEnded: { total, inFlight } } : {};
+  return { ...ended(stepDone(doing, 'done', report, now, reason), 'done', now), ...sessions };
 }
 
-function reportOf(revoked: (StepReport & { readonly endedSessions: number }) | undefined): StepReport {
-  if (revoked === undefined || revoked.endedSessions === 0) return revoked ?? NOTHING;
-  const ended = reported(`Sessions of the old credential ended: ${revoked.endedSessions}.`);
-  return { ...revoked, findings: [...revoked.findings, ended] };
+function reportOf(revoked: Revoked | undefined): Revoked {
+  const { endedSessions = 0, endedInFlight = 0 } = revoked ?? {};
+  if (revoked === undefined || endedSessions === 0) return revoked ?? NOTHING;
+  const busy = endedInFlight === 0 ? '' : `, ${endedInFlight} of them in the middle of something`;
+  const text = reported(`Sessions of the old credential ended: ${endedSessions}${busy}.`);
+  return { ...revoked, findings: [...revoked.findings, text] };
 }
 
 function reported(text: string): Finding {
