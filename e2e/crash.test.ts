@@ -254,7 +254,14 @@ async function assertEndedWell(client: SecretsClient, role: DatabaseCredential):
 }
 
 async function configure(client: SecretsClient, strategy: string): Promise<void> {
-  const wish = { rotator: 'postgres', every: '30d', strategy, overlap: OVERLAP, usernameMayChange: true };
+  const wish = {
+    rotator: 'postgres',
+    every: '30d',
+    strategy,
+    overlap: OVERLAP,
+    retireWithin: OVERLAP,
+    usernameMayChange: true,
+  };
   await client.native('PUT', secretPath(SECRET, 'rotation'), wish);
 }
 

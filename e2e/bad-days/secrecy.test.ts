@@ -102,7 +102,7 @@ describe('no secret value is to be found', { skip: startable ? false : why }, ()
       values.push(role.password);
       await client.call('CreateSecret', { Name: strategy, SecretString: JSON.stringify(role) });
       await client.native('PUT', secretPath(strategy, 'rotation'), {
-        ...{ rotator: 'postgres', strategy, overlap: '1s', usernameMayChange: true },
+        ...{ rotator: 'postgres', strategy, overlap: '1s', retireWithin: '1s', usernameMayChange: true },
       });
       for (let round = 1; round <= 2; round++) {
         await client.native('POST', secretPath(strategy, 'rotate'));

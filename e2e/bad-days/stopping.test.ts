@@ -64,7 +64,7 @@ describe('a server stopped in the middle of a rotation', { skip: startable ? fal
       });
       const role = { ...(await target.newRole()), port: proxy.port, masterarn: 'admin' };
       await client.call('CreateSecret', { Name: 'db', SecretString: JSON.stringify(role) });
-      const wish = { rotator: 'postgres', strategy, overlap: '1s', usernameMayChange: true };
+      const wish = { rotator: 'postgres', strategy, overlap: '1s', retireWithin: '1s', usernameMayChange: true };
       await client.native('PUT', secretPath('db', 'rotation'), wish);
       proxy.slowDown(150);
       const inTheMiddle = proxy.fallSilentAfter(MIDDLE);

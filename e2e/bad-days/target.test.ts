@@ -38,7 +38,7 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
     const value: DatabaseCredential = options.admin === false ? role : { ...role, masterarn: 'admin' };
     await client.call('CreateSecret', { Name: 'db', SecretString: JSON.stringify(value) });
     const strategy = options.strategy ?? 'single-user';
-    const wish = { rotator: 'postgres', strategy, overlap: '1s', usernameMayChange: true };
+    const wish = { rotator: 'postgres', strategy, overlap: '1s', retireWithin: '1s', usernameMayChange: true };
     await client.native('PUT', secretPath('db', 'rotation'), wish);
     return { client, role, server, dataFolder };
   }

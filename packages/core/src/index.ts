@@ -11,6 +11,7 @@ export * from './rotation.ts';
 export * from './rotation-function.ts';
 export {
   checkOverlap,
+  checkRetirement,
   checkRule,
   DEFAULT_RULE,
   LONGEST_INTERVAL,

@@ -50,6 +50,11 @@ export interface RotationFunction {
   probe?(secretArn: string, versionId: string, options: { readonly signal: AbortSignal }): Promise<ProbeResult>;
   /** A fresh login as current with a random password; must be refused, or nothing the target says proves anything. */
   probeDecoy?(secretArn: string, options: { readonly signal: AbortSignal }): Promise<ProbeResult>;
+  /**
+   * Counts the sessions open at the target under the account of the given version; null where they cannot be told from
+   * those of the current one. Changes nothing.
+   */
+  sessions?(secretArn: string, versionId: string, options: InvokeOptions): Promise<number | null>;
   /** Names the accounts behind a version, so that refused logins can be counted. Foreign functions cannot tell. */
   accounts?(secretArn: string, versionId: string): Promise<LoginAccounts>;
   /** True when revoke would retire something the current version still uses (single-user: there is nothing to retire). */

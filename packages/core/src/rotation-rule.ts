@@ -91,6 +91,27 @@ export function checkOverlap(rule: RotationRule, overlap: number): void {
   );
 }
 
+/**
+ * Refuses a retirement that must be over before the overlap is, or that a scheduled rotation would have to wait for.
+ *
+ * @param retireWithin milliseconds; null where none is set
+ * @throws RekeyError `invalid-input`, reasons `retirement-shorter-than-overlap`, `interval-not-longer-than-retirement`
+ */
+export function checkRetirement(rule: RotationRule, retireWithin: number | null, overlap: number): void {
+  if (retireWithin === null) return;
+  if (retireWithin < overlap)
+    throw invalid(
+      'retirement-shorter-than-overlap',
+      `The old value is to be retired within ${retireWithin / SECOND} seconds of promotion, but its overlap is ${overlap / SECOND} seconds: make the overlap shorter or retireWithin longer.`,
+    );
+  const interval = shortestInterval(rule);
+  if (interval === null || interval > retireWithin) return;
+  throw invalid(
+    'interval-not-longer-than-retirement',
+    `The schedule rotates every ${interval / SECOND} seconds, but holders may keep the old value for ${retireWithin / SECOND} seconds after each rotation: make the interval longer or retireWithin shorter.`,
+  );
+}
+
 /** Least time between the openings of two windows, in milliseconds; null for `manual`. */
 export function shortestInterval(rule: RotationRule): number | null {
   if (rule.kind === 'manual') return null;

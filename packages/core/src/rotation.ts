@@ -11,7 +11,7 @@ export interface RotationSettings {
   readonly overlap: number;
   /**
    * The old value is retired within so long after promotion, whoever still holds it; milliseconds. Null: 24 overlaps, or
-   * until the next rotation is planned if that is sooner. Absent from records of before there was a deadline.
+   * half-way to the next planned rotation if that is sooner. Absent from records of before there was a deadline.
    */
   readonly retireWithin: number | null;
   /** Whether a strategy may change the username that applications see. */

@@ -41,13 +41,19 @@ export interface Rotator {
   /** A fresh login with the credential. Never throws for what the target answered or failed to answer. */
   probe(request: ProbeRequest): Promise<ProbeResult>;
 
+  /**
+   * Counts the sessions open at the target that were begun as the account of `held`. Looks only. Where `held` and
+   * `current` are one account nobody can tell whose a session is: null.
+   */
+  sessions?(request: SessionsRequest): Promise<SessionsResult>;
+
   /** The same credential with a random password, for the proof that the target checks passwords at all. Pure but random. */
   decoy?(credential: string, random: RandomSource): string;
 }
 
 /** feature → reason it is lacking. */
 export type Lacks = Readonly<Partial<Record<RotatorFeature, string>>>;
-export type RotatorFeature = 'fence' | 'probe' | 'revoke' | 'compare' | 'decoy' | 'refuses-old';
+export type RotatorFeature = 'fence' | 'probe' | 'revoke' | 'compare' | 'decoy' | 'refuses-old' | 'sessions';
 
 /** Cryptographic randomness, passed in so that tests can repeat a run. */
 export interface RandomSource {
@@ -129,6 +135,16 @@ export interface RevokeResult extends StepResult {
   readonly endedSessions: number;
   /** How many of them were in the middle of something; left out where the target does not tell. */
   readonly endedInFlight?: number;
+}
+
+export interface SessionsRequest {
+  readonly context: RotationContext;
+  /** The credential that is to be retired. */
+  readonly held: string;
+  readonly current: string;
+}
+export interface SessionsResult {
+  readonly sessions: number | null;
 }
 
 export interface ProbeRequest {

@@ -10,6 +10,7 @@ import {
   type Rotator,
   RotatorError,
   type RotatorFeature,
+  type SessionsRequest,
   type Strategy,
   secretStrings,
   systemRandom,
@@ -25,6 +26,8 @@ export interface ConformanceTarget {
   readonly absent: string | null;
   /** The same shape, at an address where nobody answers; null where there is no address. */
   readonly unreachable: string | null;
+  /** Logs in with a credential and stays; needed where the rotator does not lack `sessions`. */
+  openSession?(credential: string): Promise<{ close(): Promise<void> }>;
   close(): Promise<void>;
 }
 
@@ -59,6 +62,7 @@ export function rotatorConformance(name: string, harness: RotatorHarness): void 
     fencePromises(harness);
     revokePromises(harness);
     probePromises(harness);
+    sessionPromises(harness);
     failurePromises(harness);
   });
 }
@@ -258,6 +262,38 @@ function probePromises(harness: RotatorHarness): void {
   });
 }
 
+function sessionPromises(harness: RotatorHarness): void {
+  test('what cannot count sessions says why', async () => {
+    const target = await harness.open();
+    await target.close();
+    const { name, sessions, lacks } = target.rotator;
+    assert.notEqual(
+      sessions === undefined,
+      lacks.sessions === undefined,
+      `${name}: have sessions, or declare it in lacks`,
+    );
+  });
+
+  promise(
+    harness,
+    'sessions counts who is still logged in with the old credential, and nobody else',
+    ['sessions'],
+    async (bench) => {
+      const current = await bench.rotateTo(1, bench.credential);
+      const count = () => bench.sessions({ context: bench.context(1), held: bench.credential, current });
+      if (harness.strategy === 'single-user') return assert.equal(await count(), null);
+      if (harness.strategy !== 'alternating-users') return;
+      assert.equal(await count(), 0);
+      const old = await bench.logIn(bench.credential);
+      const fresh = await bench.logIn(current);
+      assert.equal(await count(), 1);
+      await old.close();
+      await bench.settles(count, 0);
+      await fresh.close();
+    },
+  );
+}
+
 function failurePromises(harness: RotatorHarness): void {
   const members = harness.requiredMembers ?? ['host', 'username', 'password'];
   for (const member of members)
@@ -290,6 +326,7 @@ function failurePromises(harness: RotatorHarness): void {
         () => bench.rotator.plan({ context, current }),
         () => bench.rotator.revoke({ context, retired: current, current: pending }),
         () => bench.rotator.probe({ credential: current, settings: context.settings, signal: context.signal }),
+        async () => bench.rotator.sessions?.({ context, held: pending, current }),
       ])
         bench.assertClean(await attempt().catch((error: unknown) => error), pending);
     }
@@ -352,6 +389,27 @@ class Bench {
     const result = await this.rotator.probe({ credential, settings: this.settings, signal: this.#deadline });
     this.assertClean(result);
     return result.outcome;
+  }
+
+  async sessions(request: SessionsRequest): Promise<number | null | undefined> {
+    const counted = await this.rotator.sessions?.(request);
+    this.assertClean(counted);
+    return counted?.sessions;
+  }
+
+  async logIn(credential: string): Promise<{ close(): Promise<void> }> {
+    assert.ok(this.#target.openSession, 'the harness opens no sessions');
+    return this.#target.openSession(credential);
+  }
+
+  /** A server may take a moment to notice that somebody is gone. */
+  async settles(look: () => Promise<unknown>, expected: unknown): Promise<void> {
+    let found = await look();
+    for (let looks = 0; looks < 200 && found !== expected; looks += 1) {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      found = await look();
+    }
+    assert.equal(found, expected);
   }
 
   async fails(errorClass: string, work: () => Promise<unknown>): Promise<RotatorError> {

@@ -11,14 +11,22 @@ for (const strategy of ['single-user', 'alternating-users', 'dual-password'] as 
   rotatorConformance('fake', {
     strategy,
     requiredMembers: ['username', 'password'],
-    open: async () => ({
-      rotator: fake(new FakeTarget({ app: 'old-password', admin: 'admin-password' }), { strategies: [strategy] }),
-      credential: value('app', 'old-password'),
-      admin: value('admin', 'admin-password'),
-      absent: value('nobody', 'nobody-password'),
-      unreachable: null,
-      close: async () => undefined,
-    }),
+    open: async () => {
+      const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
+      return {
+        rotator: fake(target, { strategies: [strategy] }),
+        credential: value('app', 'old-password'),
+        admin: value('admin', 'admin-password'),
+        absent: value('nobody', 'nobody-password'),
+        unreachable: null,
+        openSession: async (credential) => {
+          const { username } = JSON.parse(credential);
+          target.openSessions(username, 1);
+          return { close: async () => target.openSessions(username, 0) };
+        },
+        close: async () => undefined,
+      };
+    },
   });
 
 describe('the fake target', () => {

@@ -9,6 +9,8 @@ import {
   type RotationContext,
   type Rotator,
   RotatorError,
+  type SessionsRequest,
+  type SessionsResult,
   type SetRequest,
   type StepResult,
   type Strategy,
@@ -50,6 +52,7 @@ export function fake(target: FakeTarget = new FakeTarget(), options: FakeOptions
     test: (request) => test(target, request),
     revoke: (request) => revoke(target, request),
     probe: (request) => probe(target, request),
+    sessions: (request) => sessions(target, request),
     decoy: (credential: string, random: RandomSource) => withFields(credential, { password: newPassword(random) }),
   };
 }
@@ -102,6 +105,13 @@ async function revoke(target: FakeTarget, { context, retired, current }: RevokeR
   }
   leave();
   return { findings: [], endedSessions, endedInFlight: 0 };
+}
+
+async function sessions(target: FakeTarget, { context, held, current }: SessionsRequest): Promise<SessionsResult> {
+  const { username } = login(held);
+  const { leave } = await target.enter('sessions', username, context.signal);
+  leave();
+  return { sessions: username === login(current).username ? null : (target.users.get(username)?.sessions ?? 0) };
 }
 
 async function probe(target: FakeTarget, { credential, signal }: ProbeRequest): Promise<ProbeResult> {

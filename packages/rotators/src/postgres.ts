@@ -8,6 +8,7 @@ import { statementError } from './support/postgres-failure.ts';
 import { loginOutcome } from './support/postgres-login.ts';
 import { planRotation } from './support/postgres-plan.ts';
 import { retire } from './support/postgres-retirement.ts';
+import { countSessions } from './support/postgres-sessions.ts';
 import { setPending } from './support/postgres-set.ts';
 
 /**
@@ -38,6 +39,7 @@ export function postgres(): Rotator {
     test: (request) => classed('Testing the new login', request.current, () => testPending(request)),
     revoke: (request) => classed('Retiring the old login', request.current, () => retire(request)),
     probe: probeLogin,
+    sessions: (request) => classed('Counting sessions', request.current, () => countSessions(request)),
     decoy: (credential, random) => withFields(credential, { password: newPassword(random) }),
   };
 }

@@ -23,6 +23,7 @@ export function randomValue(): Rotator {
       compare: NOWHERE,
       decoy: NOWHERE,
       'refuses-old': NOWHERE,
+      sessions: NOWHERE,
     },
     target: () => '',
     plan: async ({ context, current }) => ({

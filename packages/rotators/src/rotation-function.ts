@@ -46,6 +46,11 @@ export function rotationFunctionFrom(
       revoke: (secretArn: string, versionId: string, options: RevokeOptions) =>
         call((open) => revoke(open, secretArn, versionId, options)),
     }),
+    ...(rotator.sessions !== undefined &&
+      rotator.lacks.sessions === undefined && {
+        sessions: (secretArn: string, versionId: string, options: InvokeOptions) =>
+          call((open) => sessions(open, secretArn, versionId, options)),
+      }),
     ...(has('probe') && {
       probe: (secretArn: string, versionId: string, options: { readonly signal: AbortSignal }) =>
         call((open) => probe(open, secretArn, versionId, options.signal)),
@@ -148,6 +153,20 @@ async function revoke(call: Call, secretArn: string, versionId: string, options:
   const older = sessionsOlderThan === undefined ? {} : { sessionsOlderThan };
   const { findings, ...ended } = await call.rotator.revoke({ context, retired, current, ...older });
   return { ...report(call, context, findings), ...ended };
+}
+
+async function sessions(
+  call: Call,
+  secretArn: string,
+  versionId: string,
+  options: InvokeOptions,
+): Promise<number | null> {
+  const description = await call.access.describe(secretArn);
+  const held = await call.access.getValue(description.arn, { versionId });
+  const current = await currentOf(call, description);
+  if (held === null || call.rotator.target(held) !== call.rotator.target(current)) return null;
+  const { context } = await contextFor(call, description, current, options);
+  return (await call.rotator.sessions?.({ context, held, current }))?.sessions ?? null;
 }
 
 async function probe(call: Call, secretArn: string, versionId: string, signal: AbortSignal): Promise<ProbeResult> {

@@ -10,7 +10,7 @@ export type FakeFault =
   | 'rejects-value'
   | 'unclear'
   | 'crashes';
-export type FakeOperation = 'plan' | 'create' | 'set' | 'test' | 'revoke' | 'probe';
+export type FakeOperation = 'plan' | 'create' | 'set' | 'test' | 'revoke' | 'probe' | 'sessions';
 
 export interface FakeUser {
   /** What a login is accepted with, newest first. */

@@ -108,8 +108,15 @@ export class PostgresBench {
       admin: this.admin(),
       absent: this.credential('nobody-here', 'nobody-password'),
       unreachable: JSON.stringify({ ...JSON.parse(this.credential()), port: 1 }),
+      openSession: (credential) => this.#openSession(credential),
       close: () => this.close(),
     };
+  }
+
+  async #openSession(credential: string): Promise<{ close(): Promise<void> }> {
+    const { username: user, password } = JSON.parse(credential);
+    const client = await connected({ ...this.server, superuser: { user, password } }, DATABASE);
+    return { close: () => client.end() };
   }
 
   /** Removes every role that is not the server's own, with all it owns. */

@@ -50,7 +50,15 @@ function summary(name: string, record: RotationRecord): string {
       ? 'the old value is proven refused'
       : record.strategy === 'single-user'
         ? 'the target takes only the new value'
-        : `the old value stays valid until ${new Date(record.retireAt ?? 0).toISOString()}`;
+        : `the old value stays valid until ${iso(record.retireAt)}${later(record)}`;
   const window = record.switchWindow === null ? '' : `; current was refused for ${record.switchWindow} ms`;
   return `${name}: promoted version ${record.versionId}${window}; ${record.oldRefusedAt === null && record.state === 'done' ? 'this rotator has nothing to refuse an old value with' : retire}`;
+}
+
+function later({ retireAt, retireBy }: RotationRecord): string {
+  return retireBy == null || retireBy <= (retireAt ?? 0) ? '' : `, for holders that need it until ${iso(retireBy)}`;
+}
+
+function iso(time: number | null): string {
+  return new Date(time ?? 0).toISOString();
 }

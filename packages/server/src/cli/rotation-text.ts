@@ -1,4 +1,10 @@
-import { formatDuration, type RotationRecord, type SecretRotation, type StepRecord } from '@rekey/core';
+import {
+  formatDuration,
+  type RotationRecord,
+  type RotationSettings,
+  type SecretRotation,
+  type StepRecord,
+} from '@rekey/core';
 import type { DriftRecord } from '../store/collections.ts';
 import { printable, relativeTime, table } from './output.ts';
 
@@ -26,6 +32,7 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
     `${name}: ${describeConfigured(rotation)}`,
     `  strategy   ${rotation.settings.strategy}${rotation.settings.usernameMayChange ? ' (the username may change)' : ''}`,
     `  overlap    ${formatDuration(rotation.settings.overlap)}`,
+    `  retired    ${describeRetirement(rotation.settings)}`,
     ...(rotation.settings.via === null ? [] : [`  via        ${printable(rotation.settings.via)}`]),
     `  rotated    ${relativeTime(rotation.lastRotatedAt, now)}`,
     `  next       ${rotation.plannedAt === null ? 'not planned' : relativeTime(rotation.plannedAt, now)}`,
@@ -37,6 +44,12 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
     ...(answer.queued ? [`  queued     ${describeRecord(answer.queued, now)}`] : []),
     ...describeRecent(answer.recent ?? [], now),
   ].join('\n');
+}
+
+/** When the old value ends, after its overlap. */
+function describeRetirement({ retireWithin }: RotationSettings): string {
+  if (retireWithin == null) return 'when every holder has moved, at the latest after 24 overlaps or half an interval';
+  return `when every holder has moved, at the latest ${formatDuration(retireWithin)} after promotion`;
 }
 
 /** Whether the target still accepts what is current, and since when that is known. */

@@ -13,6 +13,7 @@ interface SetOptions extends WhereOptions {
   readonly window?: string;
   readonly strategy?: string;
   readonly overlap?: string;
+  readonly retireWithin?: string;
   readonly usernameMayChange?: boolean;
   readonly via?: string;
   readonly endSessions?: boolean;
@@ -29,6 +30,7 @@ export function addRotation(program: Command): void {
     .option('--window <duration>', 'length of the window in which it may happen: 3h')
     .option('--strategy <strategy>', 'auto, single-user, alternating-users, dual-password, two-keys')
     .option('--overlap <duration>', 'how long the old value stays valid (default 1h)')
+    .option('--retire-within <duration>', 'the old value ends so long after promotion, whoever still holds it')
     .option('--username-may-change', 'allow strategies that give applications another username')
     .option('--via <host:port>', 'a pooler that must accept the new credential before promotion')
     .option('--end-sessions', 'end sessions of the retired credential')
@@ -61,6 +63,7 @@ export function rotationBody(options: Omit<SetOptions, 'json'>): Record<string, 
     ...rule,
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...(options.overlap === undefined ? {} : { overlap: options.overlap }),
+    ...(options.retireWithin === undefined ? {} : { retireWithin: options.retireWithin }),
     ...(options.usernameMayChange === undefined ? {} : { usernameMayChange: options.usernameMayChange }),
     ...(options.via === undefined ? {} : { via: options.via }),
     ...(options.endSessions === undefined ? {} : { endSessions: options.endSessions }),

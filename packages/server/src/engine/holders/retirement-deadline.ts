@@ -13,8 +13,8 @@ export type DeadlineFacts = Pick<RotationRecord, 'settings' | 'promotedAt' | 're
 
 /**
  * The last moment at which the old value is retired, whoever still holds it. Counts from the promotion, as the overlap
- * does, and never cuts it short. Where none is set it also gives way to the next rotation of the schedule, which would
- * have to wait.
+ * does, and never cuts it short. Where none is set it is at most half-way to the next rotation of the schedule, which
+ * would otherwise have to wait.
  *
  * @param nextPlannedAt when the schedule means to begin the next rotation; null if it does not
  */
@@ -23,10 +23,10 @@ export function retirementDeadline(
   nextPlannedAt: number | null,
 ): number | null {
   if (promotedAt === null || retireAt === null) return null;
-  const byDefault = promotedAt + DEADLINE_IN_OVERLAPS * settings.overlap;
+  const patience = DEADLINE_IN_OVERLAPS * settings.overlap;
+  const halfWay = nextPlannedAt === null ? patience : (nextPlannedAt - promotedAt) / 2;
   const within = settings.retireWithin ?? null;
-  const wanted = within === null ? Math.min(byDefault, nextPlannedAt ?? byDefault) : promotedAt + within;
-  return Math.max(retireAt, wanted);
+  return Math.max(retireAt, promotedAt + (within ?? Math.min(patience, Math.floor(halfWay))));
 }
 
 /** The deadline of a rotation; of one promoted before there were deadlines, by its settings. */

@@ -158,8 +158,8 @@ describe('the deadline', () => {
     );
   });
 
-  it('gives way to the next rotation that is planned, but never cuts the overlap short', () => {
-    assert.equal(retirementDeadline(facts, PROMOTED + 4 * HOUR), PROMOTED + 4 * HOUR);
+  it('is at most half-way to the next rotation that is planned, but never cuts the overlap short', () => {
+    assert.equal(retirementDeadline(facts, PROMOTED + 4 * HOUR), PROMOTED + 2 * HOUR);
     assert.equal(retirementDeadline(facts, PROMOTED + 1), facts.retireAt);
   });
 

@@ -115,6 +115,35 @@ describe('the end of the old value', () => {
     assert.equal(told?.after.doing, null);
   });
 
+  it('waits for sessions that are open at the target under the old role, and says how many', async () => {
+    target.openSessions('app', 2);
+    await rotated();
+    await pass(HOUR + 10 * MINUTE);
+    assert.equal(oldIsAccepted(), true);
+    assert.match((await active())?.waitingFor ?? '', /for 2 sessions open at the target, at the latest until/);
+    assert.equal((await active())?.openSessions, 2);
+    target.openSessions('app', 0);
+    await pass(15 * MINUTE);
+    assert.equal(oldIsAccepted(), false);
+  });
+
+  it('waits while the target cannot be asked for sessions, up to the deadline, and is no failure', async () => {
+    await rotated();
+    target.breaks('sessions', 'down', Number.POSITIVE_INFINITY);
+    await pass(HOUR + 10 * MINUTE);
+    assert.match((await active())?.waitingFor ?? '', /which could not be asked/);
+    assert.equal((await active())?.attempts, 0);
+    await pass(11 * HOUR);
+    assert.equal(oldIsAccepted(), false);
+  });
+
+  it('does not ask the target for sessions while a holder keeps the old value anyway', async () => {
+    await reads('10.0.0.3');
+    await rotated();
+    await pass(2 * HOUR);
+    assert.ok(!target.calls.includes('sessions app'));
+  });
+
   it('comes with the overlap alone in a rotation because of a breach', async () => {
     await reads('10.0.0.3');
     await engine.rotations.begin(house.secretId, { versionId: null, cause: 'breach', askedBy: 'test' });

@@ -1,7 +1,8 @@
-import type { RotationFunction, RotationRecord, SecretRecord } from '@rekey/core';
 import type { HolderRecord } from '../../store/collections.ts';
 import { deadlineOf } from '../holders/retirement-deadline.ts';
-import { decideRetirement, type RetirementDecision } from '../holders/retirement-gate.ts';
+import { decideRetirement, type RetirementDecision, type RetirementFacts } from '../holders/retirement-gate.ts';
+import { admit } from '../target/login.ts';
+import { ask, type Work } from './work.ts';
 
 /** Where holders are asked for. */
 export interface HolderList {
@@ -11,25 +12,32 @@ export interface HolderList {
 
 /**
  * Looks whether the old value may die now; null where that is not the question: before the end of the overlap, where
- * there is nothing to revoke, and once revoking was begun.
+ * there is nothing to revoke, and once revoking was begun. The target is asked for sessions only when nothing else keeps
+ * the old value alive.
  */
-export async function lookAtRetirement(
-  holders: HolderList,
-  record: RotationRecord,
-  secret: SecretRecord,
-  { revoke }: RotationFunction,
-  now: number,
-): Promise<RetirementDecision<HolderRecord> | null> {
-  const { state, doing, retireAt, previousVersionId, cause } = record;
+export async function lookAtRetirement(work: Work): Promise<RetirementDecision<HolderRecord> | null> {
+  const { state, doing, retireAt, previousVersionId: versionId, cause } = work.entry.record;
+  const now = work.parts.clock.now();
   const isAsked = state === 'retiring' && doing === null && retireAt !== null && retireAt <= now;
-  if (!isAsked || previousVersionId === null || revoke === undefined) return null;
-  return decideRetirement({
-    now,
-    versionId: previousVersionId,
-    retireAt,
-    retireBy: deadlineOf(record),
-    gated: cause !== 'breach',
-    holders: await holders.list(secret.id),
-    sessions: null,
-  });
+  if (!isAsked || versionId === null || work.rotationFunction.revoke === undefined) return null;
+  const gated = cause !== 'breach';
+  const holders = await work.parts.holders.list(work.secret.id);
+  const retireBy = deadlineOf(work.entry.record);
+  const facts = { now, versionId, retireAt, retireBy, gated, holders, sessions: null };
+  const decision = decideRetirement(facts);
+  if (!decision.retire || !gated || decision.leftBehind.length > 0) return decision;
+  return decideRetirement({ ...facts, sessions: await openSessions(work, versionId) });
+}
+
+/** What could not be looked at, or may not be for now (login budget), is not known to be closed. */
+async function openSessions(work: Work, versionId: string): Promise<RetirementFacts['sessions']> {
+  const { rotationFunction, secret, entry } = work;
+  if (rotationFunction.sessions === undefined) return null;
+  const admitted = await admit(work, 'revoke');
+  if ('heldBackUntil' in admitted) return 'unreachable';
+  const counted = await ask(work, 'sessions', async (signal) =>
+    rotationFunction.sessions?.(secret.arn, versionId, { fence: entry.record.number, signal }),
+  );
+  await admitted.settle(counted);
+  return 'answer' in counted ? (counted.answer ?? null) : 'unreachable';
 }

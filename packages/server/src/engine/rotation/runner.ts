@@ -75,7 +75,7 @@ export class Runner {
       const { record } = entry;
       const rotationFunction = this.#findFunction(record.functionArn);
       const secret = (await this.#parts.store.get('secret', record.secretId))?.record ?? null;
-      const decision = await this.#decide(record, secret, rotationFunction);
+      const decision = await this.#decide(held, entry, secret, rotationFunction);
       if (decision.do === 'stop') return null;
       if (decision.do === 'wait') return this.#wait(entry, decision, held);
       if (letGo() && !inSwitchWindow(record)) return this.#parts.clock.now();
@@ -98,17 +98,18 @@ export class Runner {
   }
 
   async #decide(
-    record: RotationRecord,
+    held: HeldSecret,
+    entry: Entry<RotationRecord>,
     secret: SecretRecord | null,
     rotationFunction: RotationFunction | null,
   ): Promise<Decision> {
+    const { record } = entry;
     const ahead = secret === null ? null : await this.#ahead(record, secret);
     const facts = { now: this.#parts.clock.now(), secret, ahead };
     if (rotationFunction !== null && secret !== null) {
       const abilities = abilitiesOf(rotationFunction);
       const targetProven = record.state !== 'due' || (await this.#isProven(rotationFunction, secret));
-      const { holders } = this.#parts;
-      const retirement = await lookAtRetirement(holders, record, secret, rotationFunction, facts.now);
+      const retirement = await lookAtRetirement({ parts: this.#parts, held, rotationFunction, secret, entry });
       return next(record, { ...facts, abilities, targetProven, retirement });
     }
     const decision = next(record, { ...facts, abilities: NO_ABILITIES, targetProven: true });

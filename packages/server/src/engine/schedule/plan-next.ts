@@ -1,5 +1,6 @@
 import {
   checkOverlap,
+  checkRetirement,
   nextWindow,
   type RotationRule,
   type RotationSettings,
@@ -41,13 +42,16 @@ export function unplanned(rotation: SecretRotation): SecretRotation {
 }
 
 /**
- * Refuses a schedule that begins a rotation while the overlap of the last may still run. Where one user has one
- * password (`single-user`, named) there is no overlap.
+ * Refuses a schedule that begins a rotation while the overlap of the last may still run, or while holders may still
+ * keep its old value. Where one user has one password (`single-user`, named) there is no overlap.
  *
- * @throws RekeyError `invalid-input`, reason `interval-not-longer-than-overlap`
+ * @throws RekeyError `invalid-input`, reasons `interval-not-longer-than-overlap`, `interval-not-longer-than-retirement`,
+ *   `retirement-shorter-than-overlap`
  */
 export function checkSchedule(rule: RotationRule, settings: RotationSettings): void {
-  if (settings.strategy !== 'single-user') checkOverlap(rule, settings.overlap);
+  if (settings.strategy === 'single-user') return;
+  checkOverlap(rule, settings.overlap);
+  checkRetirement(rule, settings.retireWithin ?? null, settings.overlap);
 }
 
 function planNext({ enabled, rule }: SecretRotation, secretId: string, after: number): NextRotation {

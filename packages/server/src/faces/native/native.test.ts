@@ -120,6 +120,22 @@ describe('the native face', () => {
     assert.ok(!JSON.stringify(shown).includes(VALUE));
   });
 
+  test('takes how long holders may keep the old value, takes it back, and refuses one that cannot be kept', async () => {
+    const { face } = await open();
+    const set = async (wish: object) => {
+      const { status, body } = await ask(
+        face,
+        request('PUT', `${PATH}/rotation`, { rotator: 'random-value', ...wish }),
+      );
+      const { settings } = (body.rotation ?? {}) as unknown as { settings?: { retireWithin: number | null } };
+      return [status, settings?.retireWithin ?? (body.error as unknown as { reason?: string })?.reason ?? null];
+    };
+    assert.deepEqual(await set({ every: '30d', overlap: '1h', retireWithin: '6h' }), [200, 21_600_000]);
+    assert.deepEqual(await set({ overlap: '7h' }), [400, 'retirement-shorter-than-overlap']);
+    assert.deepEqual(await set({ every: '5h' }), [400, 'interval-not-longer-than-retirement']);
+    assert.deepEqual(await set({ retireWithin: null }), [200, null]);
+  });
+
   test('plans what is declared, and deletes nobody for a section with nothing behind it', async () => {
     const { face } = await open();
     const trust = {

@@ -13,6 +13,7 @@ export const rotationBody = z.strictObject({
     .optional(),
   strategy: z.enum(['auto', ...STRATEGIES]).optional(),
   overlap: z.string().max(20).optional(),
+  retireWithin: z.string().max(20).nullable().optional(),
   usernameMayChange: z.boolean().optional(),
   via: z
     .string()

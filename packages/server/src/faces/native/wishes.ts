@@ -65,10 +65,16 @@ function settingsOf(wish: RotationBody): Partial<RotationSettings> {
   return {
     ...(wish.strategy === undefined ? {} : { strategy: wish.strategy }),
     ...(wish.overlap === undefined ? {} : { overlap: parseDuration(wish.overlap, { what: 'overlap' }) }),
+    ...(wish.retireWithin === undefined ? {} : { retireWithin: retireWithinOf(wish.retireWithin) }),
     ...(wish.usernameMayChange === undefined ? {} : { usernameMayChange: wish.usernameMayChange }),
     ...(wish.via === undefined ? {} : { via: wish.via }),
     ...(wish.endSessions === undefined ? {} : { endSessions: wish.endSessions }),
   };
+}
+
+/** Null goes back to the default. */
+function retireWithinOf(text: string | null): number | null {
+  return text === null ? null : parseDuration(text, { what: 'retireWithin' });
 }
 
 /** Reads the body of `POST /rekey/plan` and `POST /rekey/apply`; what the plan was that somebody agreed to is for apply. */
