@@ -48,9 +48,19 @@ test('what is switched off or manual is not planned', () => {
   assert.equal(planned(rotation({ kind: 'manual' }), 'secret', now).plannedAt, null);
 });
 
-test('secrets on one schedule are spread', () => {
-  const moments = new Set(Array.from({ length: 50 }, (_, index) => planned(days(1), `secret ${index}`, now).plannedAt));
-  assert.ok(moments.size > 45);
+test('10,000 secrets on one schedule are spread evenly over the first half of its window, each always at its own moment', () => {
+  const secrets = Array.from({ length: 10_000 }, (_, index) => `secret ${index}`);
+  const plans = secrets.map((id) => planned(days(1), id, now).plannedAt ?? 0);
+  const midnight = Date.UTC(2030, 0, 2);
+  const quarters = Array.from({ length: 48 }, () => 0);
+  for (const plannedAt of plans) quarters[Math.floor((plannedAt - midnight) / (DAY / 96))]! += 1;
+  assert.ok(quarters.every((count) => count > 140 && count < 280), `between 140 and 280 a quarter of an hour: ${quarters}`);
+  const busiest = Math.max(...countBy(plans.map((plannedAt) => Math.floor(plannedAt / 1_000))).values());
+  assert.ok(busiest <= 6, `${busiest} in one second`);
+  assert.deepEqual(
+    secrets.map((id) => planned(days(1), id, now).plannedAt),
+    plans,
+  );
 });
 
 test('a schedule must be longer than the overlap, except where one password leaves none', () => {
@@ -59,3 +69,9 @@ test('a schedule must be longer than the overlap, except where one password leav
   assert.throws(() => checkSchedule(rule, settings), { reason: 'interval-not-longer-than-overlap' });
   checkSchedule(rule, { ...settings, strategy: 'single-user' });
 });
+
+function countBy(values: readonly number[]): ReadonlyMap<number, number> {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return counts;
+}
