@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Clock, DEFAULT_ROTATION_SETTINGS, type SecretRecord, silentLogger, systemRandom } from '@rekey/core';
 import { MemoryEscrowJournal } from '../packages/server/dist/engine/escrow/escrow.js';
+import { Freezes } from '../packages/server/dist/engine/order/freezes.ts';
+import { RotationHolds } from '../packages/server/dist/engine/order/rotation-holds.ts';
 import { HeldSecrets } from '../packages/server/dist/engine/rotation/held-secrets.js';
 import { RotationJournal } from '../packages/server/dist/engine/rotation/rotation-journal.js';
 import { Rotations } from '../packages/server/dist/engine/rotation/rotations.js';
@@ -128,7 +130,8 @@ function openWorker(store: Store, clock: Clock) {
       begun += 1;
     },
   };
-  const parts = { store, clock, audit, alerts, log: silentLogger };
+  const holds = new RotationHolds(new Freezes(store, []));
+  const parts = { store, clock, audit, alerts, holds, log: silentLogger };
   const journal = new RotationJournal(parts);
   const rotations = new Rotations({ ...parts, journal, escrow: new MemoryEscrowJournal(), random: systemRandom });
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder: 'bench', caps: { overall: 0, perTarget: 0 } };

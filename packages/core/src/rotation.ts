@@ -57,6 +57,22 @@ export interface SecretRotation {
   /** The rotation at work, and the one that waits for its overlap to end. */
   readonly activeRotationId: string | null;
   readonly queuedRotationId: string | null;
+  /** Why the schedule's rotation does not begin although it is due; left out or null where nothing holds it. */
+  readonly postponed?: Postponed | null;
+}
+
+/** A rotation that was due and waits; `plannedAt` of its secret says until when. */
+export interface Postponed {
+  readonly by: 'freeze';
+  readonly sentence: string;
+  /** When it was due, and by when, before it was postponed. */
+  readonly plannedAt: number;
+  readonly deadlineAt: number | null;
+}
+
+/** What would hold a rotation and does not, because a person said so; each with the reason given. */
+export interface RotationOverride {
+  readonly freeze?: string;
 }
 
 /** Why a rotation was begun. */
@@ -155,6 +171,10 @@ export interface RotationRecord {
   readonly oldRefusedAt: number | null;
   /** Sessions of the old value that were ended; left out where none were to be. */
   readonly sessionsEnded?: SessionsEnded;
+  /** Left out or null where nothing is overridden. */
+  readonly override?: RotationOverride | null;
+  /** What it waits for was one of these, when it last waited. */
+  readonly heldBy?: Postponed['by'] | null;
   readonly steps: readonly StepRecord[];
 }
 

@@ -12,6 +12,10 @@ import { Unstick } from './engine/correction/unstick.ts';
 import { DriftLook } from './engine/drift/drift-look.ts';
 import { DriftWatch } from './engine/drift/drift-watch.ts';
 import { Holders } from './engine/holders/holders.ts';
+import { parseFreeze } from './engine/order/freeze.ts';
+import { FreezeWatch } from './engine/order/freeze-watch.ts';
+import { Freezes } from './engine/order/freezes.ts';
+import { RotationHolds } from './engine/order/rotation-holds.ts';
 import { Quarantine } from './engine/quarantine/quarantine.ts';
 import { HeldSecrets } from './engine/rotation/held-secrets.ts';
 import { RotationJournal } from './engine/rotation/rotation-journal.ts';
@@ -103,7 +107,10 @@ async function start(
   const held = new HeldSecrets();
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
   const findFunction = rotationFunctions(makeFunction, access, config);
-  const rotations = new Rotations({ ...parts, journal, escrow, random, onBegun: () => worker.wake() });
+  const freezes = new Freezes(store, config.freezes.map(parseFreeze));
+  const holds = new RotationHolds(freezes);
+  const freezeWatch = new FreezeWatch({ store, clock, freezes, holds });
+  const rotations = new Rotations({ ...parts, journal, escrow, random, holds, onBegun: () => worker.wake() });
   const corrections = new Corrections({ ...parts, random, rotations, onBegun: () => worker.wake() });
   const look = new TargetLook({ clock, budget });
   const looking = { ...parts, look, findFunction, holder };
@@ -129,6 +136,9 @@ async function start(
     findFunction,
     findFunctionUnder: (settings) => rotationFunctions(makeFunction, accessUnder(access, settings), config),
     upkeep: upkeepOf(store, quarantine),
+    freezes,
+    environments: config.environments,
+    holds,
     access: { directory, uses, providers: rules },
     sts: { sessions, rootKeyId, verifyWebIdentity: (token) => webIdentities.verify(token) },
     random,
@@ -137,11 +147,16 @@ async function start(
     account,
   });
   const fingerprints = new FingerprintIndex({ store, clock });
-  const jobs = [...service.jobs, ...fingerprints.jobs, { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow }];
+  const jobs = [
+    ...service.jobs,
+    ...fingerprints.jobs,
+    freezeWatch.job,
+    { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow },
+  ];
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder, caps };
   const onProven = (secretId: string) => drift.proven(secretId);
-  const working = { ...parts, journal, rotations, held, findFunction, budget, holders };
+  const working = { ...parts, journal, rotations, held, findFunction, budget, holders, holds };
   const worker = new Worker({ ...working, settings, jobs, onProven });
 
   let ready = false;

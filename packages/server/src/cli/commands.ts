@@ -3,6 +3,7 @@ import { addApply } from './apply.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
 import { addDoctor } from './doctor.ts';
+import { addFreeze } from './freeze.ts';
 import { addHolders } from './holders.ts';
 import { addImport } from './import-aws.ts';
 import { addInit } from './init.ts';
@@ -29,6 +30,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addSecret,
   addRotation,
   addSetup,
+  addFreeze,
   addAdopt,
   addImport,
   addRotate,

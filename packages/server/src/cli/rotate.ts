@@ -13,6 +13,7 @@ interface Options extends WhereOptions {
   readonly dryRun: boolean;
   readonly wait: boolean;
   readonly timeout: string;
+  readonly overrideFreeze?: string;
 }
 
 /** `rekey rotate NAME [--wait | --dry-run]`. */
@@ -20,6 +21,7 @@ export function addRotate(program: Command): void {
   withCommonOptions(program.command('rotate <name>'))
     .description('rotate now')
     .option('--dry-run', 'say what a rotation would do and whom it would wait for; changes nothing', false)
+    .option('--override-freeze <reason>', 'rotate although a freeze is in force; the reason is on record')
     .option('--wait', 'show each step and wait until the new value is promoted', false)
     .option('--timeout <seconds>', 'with --wait: give up waiting (the rotation goes on)', '300')
     .action(rotate);
@@ -30,7 +32,7 @@ async function rotate(name: string, options: Options): Promise<void> {
   const patience = wholeNumber('--timeout', options.timeout, 1, 86_400) * 1000;
   const connection = await connect(options);
   if (options.dryRun) return showPlan(connection, name, output);
-  const begun = (await connection.native('POST', secretPath(name, 'rotate'))) as unknown as {
+  const begun = (await connection.native('POST', secretPath(name, 'rotate'), overrides(options))) as unknown as {
     rotation: RotationRecord;
   };
   if (!options.wait) {
@@ -41,6 +43,10 @@ async function rotate(name: string, options: Options): Promise<void> {
   const ended = await waitForPromotion(connection, name, begun.rotation, output, patience);
   output.result({ rotation: ended }, () => summary(name, ended));
   refuseFailed(name, ended);
+}
+
+function overrides({ overrideFreeze }: Options): Record<string, unknown> {
+  return overrideFreeze === undefined ? {} : { overrideFreeze };
 }
 
 function summary(name: string, record: RotationRecord): string {

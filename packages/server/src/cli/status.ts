@@ -14,6 +14,7 @@ interface StatusAnswer {
   readonly retiring: readonly RotationRecord[];
   readonly blocked: readonly RotationRecord[];
   readonly due: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
+  readonly postponed: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
   readonly next: readonly { readonly name: string; readonly plannedAt: number }[];
   readonly drifted: readonly { readonly name: string; readonly since: number; readonly reason: string }[];
   readonly alerts: readonly { readonly text: string; readonly since: number }[];
@@ -63,6 +64,10 @@ export function describeStatus(answer: StatusAnswer, now: number): string {
     ...section(
       'Due',
       answer.due.map((entry) => `  ${printable(entry.name)}  ${printable(entry.sentence)}`),
+    ),
+    ...section(
+      'Postponed',
+      answer.postponed.map((entry) => `  ${printable(entry.name)}  ${printable(entry.sentence)}`),
     ),
     ...section(
       'Next',

@@ -1,6 +1,7 @@
 import { messageOf, parseDuration } from '@rekey/core';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { RECURRENCES } from '../engine/order/freeze.ts';
 import { wrongUse } from './wrong-use.ts';
 
 const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1');
@@ -40,6 +41,15 @@ const sealSchema = z.discriminatedUnion('kind', [
     caFile: z.string().optional(),
   }),
 ]);
+
+const freezeForm = z.strictObject({
+  name: z.string().min(1).max(64),
+  environments: z.array(z.string().max(64)).min(1).max(100).optional(),
+  every: z.enum(RECURRENCES).optional(),
+  from: z.coerce.string().max(32),
+  until: z.coerce.string().max(32),
+  timeZone: z.string().max(64).optional(),
+});
 
 /** Sections that `rekey plan` and `rekey apply` send to the server, which reads them then; at its start they say nothing. */
 export const DECLARED_SECTIONS = ['users', 'groups', 'roles', 'policies', 'providers', 'secrets'] as const;
@@ -83,6 +93,8 @@ const fileSchema = z.strictObject({
       driftInterval: z.union([z.literal('off'), duration({ min: 60_000, max: 30 * 86_400_000 })]).optional(),
     })
     .optional(),
+  environments: z.record(z.string().min(1).max(64), z.array(z.string().min(1).max(512)).min(1).max(100)).optional(),
+  freezes: z.array(freezeForm).max(100).optional(),
   users: declared,
   groups: declared,
   roles: declared,

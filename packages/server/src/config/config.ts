@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DEFAULT_DRIFT_INTERVAL } from '../engine/drift/drift-state.ts';
+import { type Environments, freezeText } from '../engine/order/environments.ts';
+import type { FreezeText } from '../engine/order/freeze.ts';
 import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from '../engine/target/login-count.ts';
 import type { SealSettings } from '../seal/open-seal.ts';
 import { PostgresAddress } from '../store/postgres/address.ts';
@@ -56,6 +58,9 @@ export interface ServerConfig {
   readonly loginLimit: LoginLimit;
   /** Milliseconds within which each current value is tried at its target; null: none is. */
   readonly driftInterval: number | null;
+  /** Named sets of secrets, for freezes. */
+  readonly environments: Environments;
+  readonly freezes: readonly FreezeText[];
 }
 
 export const DEFAULT_LISTEN = '127.0.0.1:7420';
@@ -121,8 +126,18 @@ export async function readConfig(
     rotationConcurrencyPerTarget: file.rotation?.concurrencyPerTarget ?? 4,
     driftInterval:
       file.rotation?.driftInterval === 'off' ? null : (file.rotation?.driftInterval ?? DEFAULT_DRIFT_INTERVAL),
+    environments: file.environments ?? {},
+    freezes: readFreezes(file),
     loginLimit: { ...DEFAULT_LOGIN_LIMIT, ...file.rotation?.loginBudget },
   };
+}
+
+/** Each of them readable, so that a slip of the pen is seen at the start and not when the freeze should have come. */
+function readFreezes({ freezes = [], environments = {} }: FileConfig): readonly FreezeText[] {
+  const texts = freezes.map((form) => freezeText(form, environments));
+  const twice = texts.find(({ name }, index) => texts.findIndex((other) => other.name === name) !== index);
+  if (twice !== undefined) throw wrongUse(`rekey.yaml: there are two freezes with the name "${twice.name}".`);
+  return texts;
 }
 
 /** Only the environment may hold the password: command lines and this file are read by others. */

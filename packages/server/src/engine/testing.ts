@@ -24,6 +24,11 @@ import { DEFAULT_DRIFT_INTERVAL } from './drift/drift-state.ts';
 import { DriftWatch } from './drift/drift-watch.ts';
 import { type EscrowJournal, MemoryEscrowJournal } from './escrow/escrow.ts';
 import { Holders } from './holders/holders.ts';
+import { type FreezeText, parseFreeze } from './order/freeze.ts';
+import { FreezeWatch } from './order/freeze-watch.ts';
+import { Freezes } from './order/freezes.ts';
+import type { Holds } from './order/hold.ts';
+import { RotationHolds } from './order/rotation-holds.ts';
 import { HeldSecrets } from './rotation/held-secrets.ts';
 import { type RotationAlerts, RotationJournal } from './rotation/rotation-journal.ts';
 import { Rotations } from './rotation/rotations.ts';
@@ -138,6 +143,7 @@ export interface EngineOptions {
   readonly log?: Logger;
   readonly settings?: Partial<WorkerSettings>;
   readonly loginLimit?: LoginLimit;
+  readonly freezes?: readonly FreezeText[];
   /** Makes the rotation functions over this engine's secrets; rotators are imported by the test. */
   readonly functions: (access: SecretAccess, random: RandomSource) => FindRotationFunction;
 }
@@ -159,6 +165,8 @@ export interface Engine {
   readonly access: SecretAccess;
   readonly budget: LoginBudget;
   readonly holders: Holders;
+  readonly freezes: Freezes;
+  readonly holds: Holds;
 }
 
 let engines = 0;
@@ -177,7 +185,10 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const journal = new RotationJournal(parts);
   const held = new HeldSecrets();
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
-  const rotations = new Rotations({ ...parts, journal, escrow, random });
+  const freezes = new Freezes(store, (options.freezes ?? []).map(parseFreeze));
+  const holds = new RotationHolds(freezes);
+  const freezeWatch = new FreezeWatch({ store, clock, freezes, holds });
+  const rotations = new Rotations({ ...parts, journal, escrow, random, holds });
   const corrections = new Corrections({ ...parts, random, rotations });
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder: `worker ${engines}`, ...options.settings };
   const findFunction = options.functions(access, random);
@@ -189,8 +200,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const unstick = new Unstick({ ...looking, rotations });
   const onProven = (secretId: string) => drift.proven(secretId);
   const holders = new Holders(parts);
-  const working = { ...parts, journal, rotations, held, findFunction, budget, holders };
-  const worker = new Worker({ ...working, settings, onProven });
+  const working = { ...parts, journal, rotations, held, findFunction, budget, holders, holds };
+  const worker = new Worker({ ...working, settings, jobs: [freezeWatch.job], onProven });
   return {
     store,
     clock,
@@ -207,6 +218,8 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     access,
     budget,
     holders,
+    freezes,
+    holds,
   };
 }
 

@@ -3,6 +3,9 @@ import type { AuditLog } from '../audit/entry.ts';
 import type { Corrections } from '../engine/correction/corrections.ts';
 import type { Unstick } from '../engine/correction/unstick.ts';
 import type { EscrowJournal } from '../engine/escrow/escrow.ts';
+import type { Environments } from '../engine/order/environments.ts';
+import type { Freezes } from '../engine/order/freezes.ts';
+import type { Holds } from '../engine/order/hold.ts';
 import type { Rotations } from '../engine/rotation/rotations.ts';
 import type { TargetLook } from '../engine/target/target-look.ts';
 import type { HolderRecord } from '../store/collections.ts';
@@ -25,6 +28,9 @@ export interface ServiceParts {
   /** The same functions as they would be under other settings: for plans of what is not configured yet. */
   readonly findFunctionUnder: (settings: RotationSettings) => FindRotationFunction;
   readonly upkeep: UpkeepParts;
+  readonly freezes: Freezes;
+  readonly environments: Environments;
+  readonly holds: Holds;
   readonly access: AccessOptions;
   readonly sts: StsOptions;
   readonly clock: Pick<Clock, 'now'>;

@@ -1,4 +1,5 @@
 import { CURRENT, PENDING, type RotationRecord, type RotationSettings, type SecretRecord } from '@rekey/core';
+import type { Hold } from '../engine/order/hold.ts';
 import { queueSentence } from '../engine/rotation/rotation.ts';
 import { inSwitchWindow } from '../engine/rotation/rotation-change.ts';
 import { findLabelled } from '../engine/versions.ts';
@@ -20,6 +21,7 @@ export interface PlanFacts {
   readonly quarantined: boolean;
   readonly active: RotationRecord | null;
   readonly queued: RotationRecord | null;
+  readonly hold: Hold | null;
 }
 
 /** Holders of the value that would become the old one. Pure. */
@@ -29,13 +31,14 @@ export function heldBy(secret: SecretRecord, holders: readonly HolderRecord[]): 
 }
 
 /** What a request to rotate would meet, each in one sentence. Pure. */
-export function inTheWay(secret: SecretRecord, { quarantined, active, queued }: PlanFacts): readonly string[] {
+export function inTheWay(secret: SecretRecord, { quarantined, active, queued, hold }: PlanFacts): readonly string[] {
   const pending = findLabelled(secret, PENDING);
   const isLeftover = pending !== null && pending.id !== active?.versionId && pending.id !== queued?.versionId;
   return [
     ...(quarantined
       ? ['The store is in quarantine after a restore: nothing rotates until `rekey quarantine end`.']
       : []),
+    ...(hold === null ? [] : [hold.sentence]),
     ...(active === null ? [] : [atWork(active)]),
     ...(queued === null ? [] : [`Rotation ${queued.number} waits for its turn: it would be joined.`]),
     ...(isLeftover && !pending.labels.includes(CURRENT)

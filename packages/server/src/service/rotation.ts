@@ -2,6 +2,7 @@ import {
   type Caller,
   CURRENT,
   DEFAULT_RULE,
+  type RotationOverride,
   type RotationRecord,
   type RotationRule,
   type RotationSettings,
@@ -38,6 +39,8 @@ export interface RotateRequest extends RotationWish {
   readonly versionId: string | null;
   /** False only tests the current value, as a rotation would. */
   readonly immediately: boolean;
+  /** What shall not hold it, each with the reason. */
+  readonly override?: RotationOverride | undefined;
 }
 
 export interface BegunRotation {
@@ -76,15 +79,22 @@ export class RotationCases {
 
   /** Stores what is configured and begins a rotation, in one commit; a refusal leaves no trace. */
   rotate(caller: Caller, request: RotateRequest): Promise<BegunRotation> {
-    const { secretId, versionId, immediately } = request;
+    const { secretId, versionId, immediately, override } = request;
     const keys = rotationKeys(request);
-    return this.#cases.onSecret({ caller, action: ROTATE, secretId, keys }, async ({ id, record }, trail) => {
+    const ask = { caller, action: ROTATE, secretId, keys, ...alsoNeeded(override) };
+    return this.#cases.onSecret(ask, async ({ id, record }, trail) => {
       trail.versionId = versionId;
+      if (override !== undefined) trail.detail = `${trail.detail ?? ''} ${overriddenSentence(override)}`.trim();
       this.#checkFunction(record, request);
       if (changesAnything(record, request)) await this.#mayUseAdmin(caller, record);
       const configure = (rotation: SecretRotation | null) => configured(rotation, record, request);
       const askedBy = caller.principal.arn;
-      const begin = { versionId, askedBy, ...(changesAnything(record, request) ? { configure } : {}) };
+      const begin = {
+        versionId,
+        askedBy,
+        ...(changesAnything(record, request) ? { configure } : {}),
+        ...(override === undefined ? {} : { override }),
+      };
       const rotation = immediately
         ? await this.#parts.rotations.begin(id, { ...begin, cause: 'manual' })
         : await this.#parts.rotations.verify(id, begin);
@@ -184,6 +194,8 @@ export class RotationCases {
       const found = this.#checkFunction(record, wish, this.#parts.findFunctionUnder(settings));
       await this.#mayUseAdmin(caller, record);
       const quarantined = await isQuarantined(store);
+      const question = { now: this.#parts.clock.now(), rotation: { cause: 'manual' as const } };
+      const hold = await this.#parts.holds.onBegin(record, question);
       const facts = { quarantined, active: await rotations.active(id), queued: await rotations.queued(id) };
       return {
         name: record.name,
@@ -191,7 +203,7 @@ export class RotationCases {
         settings,
         ...(await lookAtTarget(record, found, look, trail)),
         holders: heldBy(record, await holders.list(id)),
-        inTheWay: inTheWay(record, facts),
+        inTheWay: inTheWay(record, { ...facts, hold }),
       };
     });
   }
@@ -210,6 +222,17 @@ export class RotationCases {
     if (found === null) throw functionNotInvocable(named);
     return found;
   }
+}
+
+/** Who may rotate may not therefore set aside what guards. */
+function alsoNeeded(override: RotationOverride | undefined): Pick<Ask, 'alsoNeeds'> {
+  return override?.freeze === undefined ? {} : { alsoNeeds: ['rekey:OverrideFreeze'] };
+}
+
+function overriddenSentence(override: RotationOverride): string {
+  return Object.entries(override)
+    .map(([what, reason]) => `Overrides the ${what}: ${reason}`)
+    .join(' ');
 }
 
 function rotationKeys({ functionArn, rule, immediately }: RotateRequest): NonNullable<Ask['keys']> {
@@ -234,6 +257,7 @@ function configured(before: SecretRotation | null, { tags }: SecretRecord, wish:
     deadlineAt: before?.deadlineAt ?? null,
     activeRotationId: before?.activeRotationId ?? null,
     queuedRotationId: before?.queuedRotationId ?? null,
+    ...(before?.postponed === undefined ? {} : { postponed: before.postponed }),
     enabled: true,
     functionArn: wish.functionArn ?? before?.functionArn ?? null,
     rule: wish.rule ?? before?.rule ?? DEFAULT_RULE,

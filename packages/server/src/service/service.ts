@@ -2,6 +2,7 @@ import type { PeriodicJob } from '../engine/schedule/worker.ts';
 import { type Access, createAccess } from './access/access.ts';
 import { CorrectionCases } from './corrections.ts';
 import { Declarations } from './declaration/declarations.ts';
+import { FreezeCases } from './freezes.ts';
 import type { ServiceParts } from './parts.ts';
 import { Permissions } from './permit.ts';
 import { purgeJob } from './purge.ts';
@@ -27,6 +28,7 @@ export interface Service {
   readonly values: Values;
   readonly rotation: RotationCases;
   readonly corrections: CorrectionCases;
+  readonly freezes: FreezeCases;
   readonly replicas: Replicas;
   readonly policies: ResourcePolicies;
   readonly simulation: SimulationCases;
@@ -54,6 +56,7 @@ export function createService(parts: ServiceParts): Service {
     values: new Values(parts, cases, changes),
     rotation: new RotationCases(parts, cases, changes),
     corrections: new CorrectionCases(parts, cases),
+    freezes: new FreezeCases(parts, cases),
     replicas: new Replicas(parts, cases, changes),
     policies: new ResourcePolicies(parts, cases, changes),
     simulation: new SimulationCases(parts, cases, permissions),

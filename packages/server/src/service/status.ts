@@ -1,4 +1,5 @@
 import { type Caller, CURRENT, type RotationRecord } from '@rekey/core';
+import { listPostponed, postponedSentence } from '../engine/order/postponement.ts';
 import { isQuarantined } from '../engine/rotation/rotations.ts';
 import { dueReasons } from '../engine/schedule/due.ts';
 import { findLabelled } from '../engine/versions.ts';
@@ -17,6 +18,8 @@ export interface Status {
   readonly retiring: readonly RotationRecord[];
   readonly blocked: readonly RotationRecord[];
   readonly due: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
+  /** Secrets whose rotation was due and waits: for the end of a freeze. */
+  readonly postponed: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
   readonly next: readonly { readonly name: string; readonly plannedAt: number }[];
   /** Secrets whose target refuses what is current. */
   readonly drifted: readonly { readonly name: string; readonly since: number; readonly reason: string }[];
@@ -57,13 +60,14 @@ export class StatusCase {
     const { store, clock } = this.#parts;
     const now = clock.now();
     const quarantined = await isQuarantined(store);
-    const [secrets, goingOn, blocked, planned, next, alerts] = await Promise.all([
+    const [secrets, goingOn, blocked, planned, next, alerts, postponed] = await Promise.all([
       store.count('secret'),
       store.list('rotation', { index: 'next', limit: MOST_SHOWN }),
       store.list('rotation', { index: 'blocked', limit: MOST_SHOWN }),
       store.list('secret', { index: 'planned', until: sortable(now + 1), limit: MOST_SHOWN }),
       store.list('secret', { index: 'planned', from: sortable(now + 1), limit: SHOWN_NEXT }),
       store.list('alert', { index: 'since', limit: MOST_SHOWN }),
+      listPostponed(store, MOST_SHOWN),
     ]);
     const records = goingOn.map(({ record }) => record);
     return {
@@ -78,6 +82,11 @@ export class StatusCase {
         const sentence = reasons.map((reason) => reason.sentence).join(' ');
         return { name: record.name, plannedAt: record.rotation?.plannedAt ?? now, sentence };
       }),
+      postponed: postponed.map(({ record }) => ({
+        name: record.name,
+        plannedAt: record.rotation?.plannedAt ?? now,
+        sentence: (record.rotation && postponedSentence(record.rotation)) ?? '',
+      })),
       next: next.map(({ record }) => ({ name: record.name, plannedAt: record.rotation?.plannedAt ?? now })),
       drifted: await this.#drifted(),
       alerts: alerts.map(({ record }) => record),

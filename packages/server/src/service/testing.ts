@@ -77,6 +77,9 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
       quarantine: async () => ({ quarantine: null, report: [] }),
       endQuarantine: async () => {},
     },
+    freezes: engine.freezes,
+    environments: { production: ['prod/*'] },
+    holds: engine.holds,
     access: { directory, uses, providers: { allowHttp: false } },
     sts: {
       sessions,

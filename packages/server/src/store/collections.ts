@@ -202,6 +202,7 @@ function rotationIndex(rotation: SecretRotation | null): Readonly<Record<string,
   if (!rotation?.enabled) return {};
   return {
     ...(rotation.plannedAt === null ? {} : { planned: sortable(rotation.plannedAt) }),
+    ...(rotation.plannedAt === null || rotation.postponed == null ? {} : { postponed: sortable(rotation.plannedAt) }),
     ...(rotation.deadlineAt === null ? {} : { deadline: sortable(rotation.deadlineAt) }),
   };
 }

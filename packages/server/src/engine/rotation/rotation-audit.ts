@@ -52,6 +52,8 @@ function entryOf(record: RotationRecord, action: string, now: number): AuditEntr
 
 function detailOf(record: RotationRecord): string {
   const facts = [`rotation ${record.number}`, `cause ${record.cause}`, `asked by ${record.askedBy}`];
+  const overridden = Object.entries(record.override ?? {}).map(([what, reason]) => `overrides the ${what} (${reason})`);
+  facts.push(...overridden);
   const said = record.lastError === null ? record.waitingFor : `${record.lastErrorClass}: ${record.lastError}`;
   return said === null ? facts.join(', ') : `${facts.join(', ')}: ${said}`;
 }

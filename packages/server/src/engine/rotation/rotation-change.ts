@@ -90,8 +90,13 @@ export function inState(record: RotationRecord, state: RotationState, now: numbe
   };
 }
 
-export function waiting(record: RotationRecord, until: number, why: string): RotationRecord {
-  return { ...record, nextAttemptAt: until, waitingFor: why };
+export function waiting(
+  record: RotationRecord,
+  until: number,
+  why: string,
+  heldBy: RotationRecord['heldBy'] = null,
+): RotationRecord {
+  return { ...record, nextAttemptAt: until, waitingFor: why, heldBy };
 }
 
 /** A person is needed; `why` ends with what to do. */

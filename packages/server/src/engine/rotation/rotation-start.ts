@@ -3,6 +3,7 @@ import {
   PENDING,
   RekeyError,
   type RotationCause,
+  type RotationOverride,
   type RotationRecord,
   type SecretRecord,
   type SecretRotation,
@@ -21,6 +22,8 @@ export interface BeginRequest {
   readonly askedBy: string;
   /** Changes the configuration in the same commit. Pure: it may be called more than once. */
   readonly configure?: (rotation: SecretRotation | null) => SecretRotation;
+  /** What does not hold it although it would. */
+  readonly override?: RotationOverride;
 }
 
 export interface StartFacts {
@@ -124,7 +127,7 @@ export function newRecord(
   secret: SecretRecord,
   rotation: SecretRotation & { readonly functionArn: string },
   versionId: string,
-  { cause, askedBy }: Pick<BeginRequest, 'cause' | 'askedBy'>,
+  { cause, askedBy, override }: Pick<BeginRequest, 'cause' | 'askedBy' | 'override'>,
   { now, rotationId, active, quarantined = false }: StartFacts,
 ): RotationRecord {
   return {
@@ -154,6 +157,7 @@ export function newRecord(
     switchWindow: null,
     retireAt: null,
     oldRefusedAt: null,
+    ...(override === undefined ? {} : { override }),
     steps: [],
   };
 }

@@ -8,12 +8,13 @@
  * ```
  *
  * Order of the questions: has it ended; what did others do meanwhile (./interference.ts); is it its turn; was a step
- * cut short (./recover.ts); else the next step.
+ * cut short (./recover.ts); does something hold it (../order/hold.ts); else the next step.
  */
 import type { RotationRecord, RotationStep, SecretRecord } from '@rekey/core';
 import type { HolderRecord } from '../../store/collections.ts';
 import { deadlineOf } from '../holders/retirement-deadline.ts';
 import type { RetirementDecision } from '../holders/retirement-gate.ts';
+import { type Hold, heldPhase } from '../order/hold.ts';
 import { hasGivenValue, isTemporary } from './cause.ts';
 import { interference } from './interference.ts';
 import { recover } from './recover.ts';
@@ -38,13 +39,21 @@ export interface RotationFacts {
   readonly targetProven: boolean;
   /** Whether the old value may die now; null unless the overlap is over. */
   readonly retirement?: RetirementDecision<HolderRecord> | null;
+  /** What holds it back in the phase it is in; left out or null if nothing does. */
+  readonly hold?: Hold | null;
 }
 
 export type Decision =
   /** It has ended or is blocked. */
   | { readonly do: 'stop' }
   /** Wait; nothing is wrong. */
-  | { readonly do: 'wait'; readonly until: number; readonly why: string; readonly openSessions?: number | null }
+  | {
+      readonly do: 'wait';
+      readonly until: number;
+      readonly why: string;
+      readonly openSessions?: number | null;
+      readonly heldBy?: Hold['by'];
+    }
   /** Try a step. */
   | { readonly do: 'step'; readonly step: RotationStep }
   /** A random password must be refused, or nothing the target says proves anything. */
@@ -79,6 +88,7 @@ export function next(record: RotationRecord, facts: RotationFacts): Decision {
     interference(record, facts) ??
     queue(record, facts) ??
     recover(record, facts) ??
+    held(record, facts) ??
     pause(record, facts) ??
     progress(record, facts)
   );
@@ -106,6 +116,13 @@ export function queueSentence(ahead: RotationRecord): string {
 
 function iso(time: number): string {
   return new Date(time).toISOString();
+}
+
+/** Only before its target was told of it, and before an old value dies: see ../order/hold.ts. */
+function held(record: RotationRecord, { hold, now }: RotationFacts): Decision | null {
+  if (hold == null || hold.until <= now || heldPhase(record) === null) return null;
+  if (record.state === 'retiring' && (record.retireAt ?? 0) > now) return null;
+  return { do: 'wait', until: hold.until, why: hold.sentence, heldBy: hold.by };
 }
 
 function pause({ nextAttemptAt, waitingFor }: RotationRecord, { now }: RotationFacts): Decision | null {

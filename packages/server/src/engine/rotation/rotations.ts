@@ -3,6 +3,7 @@ import {
   PENDING,
   type RandomSource,
   RekeyError,
+  type RotationOverride,
   type RotationRecord,
   type SecretRecord,
   type SecretRotation,
@@ -12,6 +13,8 @@ import { sortable } from '../../store/collections.ts';
 import type { Entry, Store } from '../../store/store.ts';
 import { commitAudited, type RotationChange } from '../audited-commit.ts';
 import type { EscrowJournal } from '../escrow/escrow.ts';
+import { type Holds, heldBack } from '../order/hold.ts';
+import { postpone } from '../order/postponement.ts';
 import { type DueReason, dueReasons } from '../schedule/due.ts';
 import { unplanned } from '../schedule/plan-next.ts';
 import { findLabelled, findVersion, prune } from '../versions.ts';
@@ -19,7 +22,7 @@ import { hasGivenValue, isTemporary } from './cause.ts';
 import { storePendingValue } from './pending-value.ts';
 import { emptyVersion } from './pending-version.ts';
 import { findFinishing, neededVersions, promotion, valueWrite } from './promotion.ts';
-import { ENDED, ended, inSwitchWindow, resumed } from './rotation-change.ts';
+import { ENDED, ended, inSwitchWindow, resumed, waiting } from './rotation-change.ts';
 import { leftBehind } from './rotation-end.ts';
 import type { JournalParts, RotationJournal } from './rotation-journal.ts';
 import { type BeginRequest, type Start, startRotation } from './rotation-start.ts';
@@ -28,6 +31,7 @@ export interface RotationsParts extends JournalParts {
   readonly journal: RotationJournal;
   readonly escrow: EscrowJournal;
   readonly random: RandomSource;
+  readonly holds: Holds;
   /** Told when a rotation was asked for, so that the worker need not find it by looking. */
   readonly onBegun?: () => void;
 }
@@ -175,7 +179,9 @@ export class Rotations {
   /** Is it due, and why? */
   async due(secretId: string): Promise<{ readonly due: boolean; readonly reasons: readonly DueReason[] }> {
     const { record } = await this.#secret(secretId);
-    return dueReasons(record, { now: this.#parts.clock.now(), quarantined: await isQuarantined(this.#parts.store) });
+    const now = this.#parts.clock.now();
+    const hold = await this.#parts.holds.onBegin(record, { now, rotation: { cause: 'schedule' } });
+    return dueReasons(record, { now, quarantined: await isQuarantined(this.#parts.store), hold });
   }
 
   /** Versions that rotations of the secret still need, whatever their labels: they must not be pruned. */
@@ -203,6 +209,7 @@ export class Rotations {
       const start = startRotation(secret.record, request, { ...facts, ...known });
       try {
         if (start.start === 'joined' && request.cause === 'schedule') await this.#unplan(secret);
+        if (start.start === 'begun' && (await this.#isHeld(secret, request))) return null;
         return start.start === 'joined'
           ? await this.#join(start, active, request)
           : await this.#commitBegin(secret, start, active);
@@ -210,6 +217,21 @@ export class Rotations {
         if (attempt >= ATTEMPTS || !isConflict(error)) throw error;
       }
     }
+  }
+
+  /**
+   * What the schedule asks for is postponed while something holds it; a person is refused, and told.
+   *
+   * @throws RekeyError `invalid-state`, reason `rotation-held`
+   */
+  async #isHeld(secret: Entry<SecretRecord>, request: BeginRequest): Promise<boolean> {
+    const { holds, clock } = this.#parts;
+    const rotation = { cause: request.cause, override: request.override ?? null };
+    const hold = await holds.onBegin(secret.record, { now: clock.now(), rotation });
+    if (hold === null) return false;
+    if (request.cause !== 'schedule') throw heldBack(secret.record, hold);
+    await postpone(this.#parts, secret, hold);
+    return true;
   }
 
   /** What the schedule asks for is under way already: it is planned anew when that is promoted. */
@@ -230,11 +252,27 @@ export class Rotations {
   async #join(
     { record }: Start & { start: 'joined' },
     active: Entry<RotationRecord> | null,
-    { cause }: BeginRequest,
+    { cause, override }: BeginRequest,
   ): Promise<RotationRecord> {
+    const overridden = override === undefined ? null : await this.#override(record, override);
+    if (overridden !== null) return overridden;
     if (active === null || (cause === 'schedule' && active.record.state !== 'blocked')) return record;
     const takenUp = await this.#takeUp(active);
     return active.id === record.id ? takenUp : record;
+  }
+
+  /** A rotation that is held goes on, since somebody says so; null if it is not held. */
+  async #override({ id, secretId }: RotationRecord, override: RotationOverride): Promise<RotationRecord | null> {
+    const { active, queued } = await this.#atWork((await this.#secret(secretId)).record);
+    const meant = [active, queued].find((entry) => entry?.id === id);
+    if (meant?.record.heldBy == null) return null;
+    const now = this.#parts.clock.now();
+    const record = {
+      ...waiting(meant.record, now, 'Goes on.'),
+      waitingFor: null,
+      override: { ...meant.record.override, ...override },
+    };
+    return (await this.#parts.journal.write('recovery', meant, record, null)).record;
   }
 
   async #takeUp(active: Entry<RotationRecord>): Promise<RotationRecord> {

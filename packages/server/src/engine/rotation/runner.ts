@@ -10,6 +10,8 @@ import {
 } from '@rekey/core';
 import type { Entry } from '../../store/store.ts';
 import { crossing } from '../boundary.ts';
+import { type Hold, heldPhase } from '../order/hold.ts';
+import { withDeadlineAfter } from '../order/postponement.ts';
 import { admit, type HeldBack, probeWithinBudget } from '../target/login.ts';
 import { fillVersion, findLabelled, findVersion } from '../versions.ts';
 import { hasGivenValue, isTemporary } from './cause.ts';
@@ -105,7 +107,8 @@ export class Runner {
   ): Promise<Decision> {
     const { record } = entry;
     const ahead = secret === null ? null : await this.#ahead(record, secret);
-    const facts = { now: this.#parts.clock.now(), secret, ahead };
+    const hold = secret === null ? null : await this.#holdOf(record, secret);
+    const facts = { now: this.#parts.clock.now(), secret, ahead, hold };
     if (rotationFunction !== null && secret !== null) {
       const abilities = abilitiesOf(rotationFunction);
       const targetProven = record.state !== 'due' || (await this.#isProven(rotationFunction, secret));
@@ -116,6 +119,15 @@ export class Runner {
     if (decision.do === 'stop' || decision.do === 'wait' || decision.do === 'end') return decision;
     const why = `There is no rotation function ${record.functionArn}: install or name another, then rotate again.`;
     return { do: 'block', why };
+  }
+
+  async #holdOf(record: RotationRecord, secret: SecretRecord): Promise<Hold | null> {
+    const question = { now: this.#parts.clock.now(), rotation: record };
+    const phase = heldPhase(record);
+    if (phase === null) return null;
+    return phase === 'begin'
+      ? this.#parts.holds.onBegin(secret, question)
+      : this.#parts.holds.onRetirement(secret, question);
   }
 
   async #ahead(record: RotationRecord, { rotation }: SecretRecord): Promise<RotationRecord | null> {
@@ -132,13 +144,19 @@ export class Runner {
   }
 
   async #wait(entry: Entry<RotationRecord>, decision: Decision & { do: 'wait' }, held: HeldSecret): Promise<number> {
-    const { nextAttemptAt, waitingFor } = entry.record;
-    const { until, why, openSessions } = decision;
-    if (nextAttemptAt !== until || waitingFor !== why) {
-      const seen = openSessions === undefined ? entry.record : { ...entry.record, openSessions };
-      await this.#parts.journal.write('wait', entry, waiting(seen, until, why), held);
-    }
-    return decision.until;
+    const { nextAttemptAt, waitingFor, promotedAt } = entry.record;
+    const { until, why, openSessions, heldBy = null } = decision;
+    if (nextAttemptAt === until && waitingFor === why) return until;
+    const seen = openSessions === undefined ? entry.record : { ...entry.record, openSessions };
+    const record = waiting(seen, until, why, heldBy);
+    const covers = heldBy === 'freeze' && promotedAt === null;
+    const join = (secret: SecretRecord) => ({
+      record,
+      secret: withDeadlineAfter(secret, until, this.#parts.clock.now()),
+    });
+    if (covers) await this.#parts.journal.writeWithSecret('wait', entry, join, held);
+    else await this.#parts.journal.write('wait', entry, record, held);
+    return until;
   }
 
   /** What can be done without a function or a secret. */

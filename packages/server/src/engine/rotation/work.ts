@@ -1,5 +1,6 @@
 import { RekeyError, type RotationFunction, type RotationRecord, type SecretRecord } from '@rekey/core';
 import type { Entry } from '../../store/store.ts';
+import type { Holds } from '../order/hold.ts';
 import type { LoginBudget } from '../target/login-budget.ts';
 import type { TargetProofs } from '../target/target-proof.ts';
 import { withDeadline } from './deadline.ts';
@@ -15,6 +16,7 @@ export interface RunnerParts extends JournalParts {
   readonly proofs: TargetProofs;
   readonly budget: LoginBudget;
   readonly holders: HolderList;
+  readonly holds: Holds;
   /** How long one call of a rotation function may take; milliseconds. */
   readonly stepTimeout: number;
   /** The same for functions that lack a fence: shorter than the claim. */

@@ -1,9 +1,13 @@
 import type { SecretRecord } from '@rekey/core';
+import type { Hold } from '../order/hold.ts';
+import { postponedSentence } from '../order/postponement.ts';
 
 export interface DueFacts {
   readonly now: number;
   /** True while a restored store waits for a person's word: nothing rotates. */
   readonly quarantined: boolean;
+  /** What would hold a rotation that the schedule begins now; left out or null if nothing. */
+  readonly hold?: Hold | null;
 }
 
 /** Why a secret is, or is not, rotated now. */
@@ -68,10 +72,23 @@ const CHECKS: readonly DueCheck[] = [
     applies: ({ rotation }) => (rotation?.rule.kind === 'manual' ? 'It is rotated only when somebody asks.' : null),
   },
   {
+    reason: 'postponed',
+    due: false,
+    applies: ({ rotation }, { now }) =>
+      rotation?.plannedAt != null && rotation.plannedAt > now ? postponedSentence(rotation) : null,
+  },
+  {
+    reason: 'held',
+    due: false,
+    applies: ({ rotation }, { hold }) => (rotation?.postponed == null ? (hold?.sentence ?? null) : null),
+  },
+  {
     reason: 'not-yet',
     due: false,
     applies: ({ rotation }, { now }) =>
-      rotation?.plannedAt != null && rotation.plannedAt > now ? `It is planned for ${iso(rotation.plannedAt)}.` : null,
+      rotation?.plannedAt != null && rotation.postponed == null && rotation.plannedAt > now
+        ? `It is planned for ${iso(rotation.plannedAt)}.`
+        : null,
   },
   {
     reason: 'overdue',

@@ -54,7 +54,10 @@ test('10,000 secrets on one schedule are spread evenly over the first half of it
   const midnight = Date.UTC(2030, 0, 2);
   const quarters = Array.from({ length: 48 }, () => 0);
   for (const plannedAt of plans) quarters[Math.floor((plannedAt - midnight) / (DAY / 96))]! += 1;
-  assert.ok(quarters.every((count) => count > 140 && count < 280), `between 140 and 280 a quarter of an hour: ${quarters}`);
+  assert.ok(
+    quarters.every((count) => count > 140 && count < 280),
+    `between 140 and 280 a quarter of an hour: ${quarters}`,
+  );
   const busiest = Math.max(...countBy(plans.map((plannedAt) => Math.floor(plannedAt / 1_000))).values());
   assert.ok(busiest <= 6, `${busiest} in one second`);
   assert.deepEqual(

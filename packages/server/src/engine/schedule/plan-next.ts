@@ -24,7 +24,7 @@ const NOTHING_PLANNED: NextRotation = { plannedAt: null, deadlineAt: null };
  * @param after milliseconds since the epoch
  */
 export function planned(rotation: SecretRotation, secretId: string, after: number): SecretRotation {
-  return { ...rotation, ...planNext(rotation, secretId, after) };
+  return { ...rotation, ...planNext(rotation, secretId, after), postponed: null };
 }
 
 /**
@@ -38,7 +38,7 @@ export function plannedAfterPut(rotation: SecretRotation, secretId: string, now:
 
 /** The rotation with nothing planned while one is at work; the deadline stands, so that being overdue is noticed. */
 export function unplanned(rotation: SecretRotation): SecretRotation {
-  return { ...rotation, plannedAt: null };
+  return { ...rotation, plannedAt: null, postponed: null };
 }
 
 /**

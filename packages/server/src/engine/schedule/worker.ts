@@ -7,6 +7,7 @@ import {
   type SecretRecord,
 } from '@rekey/core';
 import type { ListedEntry } from '../../store/store.ts';
+import type { Holds } from '../order/hold.ts';
 import { claimKey, type HeldSecret, type HeldSecrets } from '../rotation/held-secrets.ts';
 import type { HolderList } from '../rotation/retirement-facts.ts';
 import type { JournalParts, RotationJournal } from '../rotation/rotation-journal.ts';
@@ -70,6 +71,7 @@ export interface WorkerParts extends JournalParts {
   readonly findFunction: FindRotationFunction;
   readonly budget: LoginBudget;
   readonly holders: HolderList;
+  readonly holds: Holds;
   readonly settings: WorkerSettings;
   readonly jobs?: readonly PeriodicJob[];
   /** Told of a secret whose current value a rotation has just proven at its target. */

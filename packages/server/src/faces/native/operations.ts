@@ -3,6 +3,7 @@ import type { DeclarationWish } from '../../service/declaration/declarations.ts'
 import type { RotationWish } from '../../service/rotation.ts';
 import type { Service } from '../../service/service.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
+import { type FreezeWish, type RotateWish, readFreezeForm, readRotateWish } from './order-wishes.ts';
 import type { Route } from './routes.ts';
 import { readDeclarationWish, readQuarantineEnd, readRotationWish, readSimulationWish } from './wishes.ts';
 
@@ -34,7 +35,7 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'GET', pattern: '/rekey/status', handler: withoutBody(status) },
   { method: 'GET', pattern: '/rekey/secrets/:name/rotation', handler: withoutBody(showRotation) },
   { method: 'PUT', pattern: '/rekey/secrets/:name/rotation', handler: withBody(readRotationWish, configureRotation) },
-  { method: 'POST', pattern: '/rekey/secrets/:name/rotate', handler: withoutBody(rotate) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/rotate', handler: withBody(readRotateWish, rotate) },
   { method: 'POST', pattern: '/rekey/secrets/:name/plan', handler: withBody(readRotationWish, plan) },
   { method: 'POST', pattern: '/rekey/secrets/:name/rollback', handler: withoutBody(rollback) },
   { method: 'POST', pattern: '/rekey/secrets/:name/repair', handler: withoutBody(repair) },
@@ -43,6 +44,9 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'GET', pattern: '/rekey/secrets/:name/rotations/:id', handler: withoutBody(getRotation) },
   { method: 'GET', pattern: '/rekey/secrets/:name/holders', handler: withoutBody(listHolders) },
   { method: 'POST', pattern: '/rekey/secrets/:name/adopt', handler: withBody(readRotationWish, adopt) },
+  { method: 'GET', pattern: '/rekey/freezes', handler: withoutBody(listFreezes) },
+  { method: 'PUT', pattern: '/rekey/freezes/:name', handler: withBody(readFreezeForm, putFreeze) },
+  { method: 'DELETE', pattern: '/rekey/freezes/:name', handler: withoutBody(liftFreeze) },
   { method: 'GET', pattern: '/rekey/quarantine', handler: withoutBody(showQuarantine) },
   { method: 'POST', pattern: '/rekey/quarantine/end', handler: withBody(readQuarantineEnd, endQuarantine) },
   { method: 'POST', pattern: '/rekey/policy/simulate', handler: withBody(readSimulationWish, simulatePolicy) },
@@ -80,8 +84,8 @@ async function configureRotation(request: NativeRequest<RotationWish>, deps: Nat
   return showRotation(request, deps);
 }
 
-async function rotate({ caller, variables }: NativeRequest, { service }: NativeDeps) {
-  const asked = { secretId: nameOf(variables), versionId: null, immediately: true };
+async function rotate({ caller, variables, wish: override }: NativeRequest<RotateWish>, { service }: NativeDeps) {
+  const asked = { secretId: nameOf(variables), versionId: null, immediately: true, override };
   return { rotation: (await service.rotation.rotate(caller, asked)).rotation };
 }
 
@@ -117,6 +121,18 @@ async function listHolders({ caller, variables }: NativeRequest, { service }: Na
 
 async function adopt({ caller, variables, wish }: NativeRequest<RotationWish>, { service }: NativeDeps) {
   return service.rotation.adopt(caller, nameOf(variables), wish);
+}
+
+async function listFreezes({ caller }: NativeRequest, { service }: NativeDeps) {
+  return { freezes: await service.freezes.list(caller) };
+}
+
+async function putFreeze({ caller, variables, wish }: NativeRequest<FreezeWish>, { service }: NativeDeps) {
+  return { freezes: await service.freezes.put(caller, { ...wish, name: nameOf(variables) }) };
+}
+
+async function liftFreeze({ caller, variables }: NativeRequest, { service }: NativeDeps) {
+  return { freezes: await service.freezes.remove(caller, nameOf(variables)) };
 }
 
 async function showQuarantine({ caller }: NativeRequest, { service }: NativeDeps) {

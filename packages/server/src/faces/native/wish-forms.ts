@@ -24,6 +24,17 @@ export const rotationBody = z.strictObject({
 });
 export type RotationBody = z.infer<typeof rotationBody>;
 
+const reason = z.string().trim().min(3, 'takes a reason').max(256);
+export const rotateBody = z.strictObject({ overrideFreeze: reason.optional() });
+
+export const freezeBody = z.strictObject({
+  environments: z.array(z.string().max(64)).min(1).max(100).optional(),
+  every: z.enum(['once', 'year', 'month', 'week', 'day']).optional(),
+  from: z.string().max(32),
+  until: z.string().max(32),
+  timeZone: z.string().max(64).optional(),
+});
+
 export const quarantineBody = z.strictObject({ despiteFindings: z.boolean().optional() });
 
 export const simulationBody = z.strictObject({

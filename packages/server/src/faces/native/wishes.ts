@@ -108,7 +108,8 @@ function declaredRotation(name: string, wish: RotationBody): RotationWish {
   }
 }
 
-function check<T>(schema: ZodType<T>, body: unknown): T {
+/** @throws RekeyError `invalid-input`, naming the member, never its content. */
+export function check<T>(schema: ZodType<T>, body: unknown): T {
   const checked = schema.safeParse(body ?? {});
   if (checked.success) return checked.data;
   const problem = checked.error.issues[0];
