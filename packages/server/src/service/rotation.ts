@@ -10,7 +10,7 @@ import {
   type SecretRotation,
 } from '@rekey/core';
 import { driftOf } from '../engine/drift/drift-state.ts';
-import { isQuarantined } from '../engine/rotation/rotations.ts';
+import { isQuarantined } from '../engine/quarantine/quarantine-state.ts';
 import type { DueReason } from '../engine/schedule/due.ts';
 import { checkSchedule, planned } from '../engine/schedule/plan-next.ts';
 import { findLabelled } from '../engine/versions.ts';

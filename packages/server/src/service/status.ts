@@ -1,6 +1,6 @@
 import { type Caller, CURRENT, type RotationRecord } from '@rekey/core';
 import { listPostponed, postponedSentence } from '../engine/order/postponement.ts';
-import { isQuarantined } from '../engine/rotation/rotations.ts';
+import { isQuarantined } from '../engine/quarantine/quarantine-state.ts';
 import { dueReasons } from '../engine/schedule/due.ts';
 import { findLabelled } from '../engine/versions.ts';
 import type { AlertRecord } from '../store/collections.ts';

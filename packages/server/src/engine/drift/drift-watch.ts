@@ -1,7 +1,7 @@
 import { CURRENT, messageOf, RekeyError, type SecretRecord } from '@rekey/core';
 import type { Claim } from '../../store/driver.ts';
 import type { ListedEntry } from '../../store/store.ts';
-import { isQuarantined } from '../rotation/rotations.ts';
+import { isQuarantined } from '../quarantine/quarantine-state.ts';
 import { LOOK_TIME } from '../target/target-look.ts';
 import { findLabelled } from '../versions.ts';
 import { DriftLook, type DriftLookParts } from './drift-look.ts';

@@ -32,6 +32,9 @@ export interface Work {
   readonly entry: Entry<RotationRecord>;
 }
 
+/** The record as it was just written; null: read it again. */
+export type Written = Entry<RotationRecord> | null;
+
 export type Answer<T> =
   | { readonly answer: T }
   /** `unanswered`: we stopped waiting, so that nobody knows what it came to. */

@@ -8,10 +8,11 @@ import {
 } from '@rekey/core';
 import type { ListedEntry } from '../../store/store.ts';
 import type { Holds } from '../order/hold.ts';
+import { isQuarantined } from '../quarantine/quarantine-state.ts';
 import { claimKey, type HeldSecret, type HeldSecrets } from '../rotation/held-secrets.ts';
 import type { HolderList } from '../rotation/retirement-facts.ts';
 import type { JournalParts, RotationJournal } from '../rotation/rotation-journal.ts';
-import { isQuarantined, type Rotations, upTo } from '../rotation/rotations.ts';
+import { type Rotations, upTo } from '../rotation/rotations.ts';
 import { Runner } from '../rotation/runner.ts';
 import type { LoginBudget } from '../target/login-budget.ts';
 import { TargetProofs } from '../target/target-proof.ts';

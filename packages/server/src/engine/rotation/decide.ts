@@ -1,0 +1,72 @@
+import { CURRENT, type RotationFunction, type RotationRecord, type SecretRecord } from '@rekey/core';
+import type { Entry } from '../../store/store.ts';
+import { type Hold, heldPhase } from '../order/hold.ts';
+import { findLabelled } from '../versions.ts';
+import type { HeldSecret } from './held-secrets.ts';
+import { lookAtRetirement } from './retirement-facts.ts';
+import { type Abilities, type Decision, next } from './rotation.ts';
+import { ENDED } from './rotation-change.ts';
+import type { RunnerParts } from './work.ts';
+
+/** Gathers the facts of a rotation and decides what to do next. */
+export async function decide(
+  parts: RunnerParts,
+  held: HeldSecret,
+  entry: Entry<RotationRecord>,
+  secret: SecretRecord | null,
+  rotationFunction: RotationFunction | null,
+): Promise<Decision> {
+  const { record } = entry;
+  const before = secret === null ? null : await ahead(parts, record, secret);
+  const hold = secret === null ? null : await holdOf(parts, record, secret);
+  const facts = { now: parts.clock.now(), secret, ahead: before, hold };
+  if (rotationFunction !== null && secret !== null) {
+    const abilities = abilitiesOf(rotationFunction);
+    const targetProven = record.state !== 'due' || (await isProven(parts, rotationFunction, secret));
+    const retirement = await lookAtRetirement({ parts, held, rotationFunction, secret, entry });
+    return next(record, { ...facts, abilities, targetProven, retirement });
+  }
+  const decision = next(record, { ...facts, abilities: NO_ABILITIES, targetProven: true });
+  if (decision.do === 'stop' || decision.do === 'wait' || decision.do === 'end') return decision;
+  const why = `There is no rotation function ${record.functionArn}: install or name another, then rotate again.`;
+  return { do: 'block', why };
+}
+
+async function holdOf(
+  { holds, clock }: RunnerParts,
+  record: RotationRecord,
+  secret: SecretRecord,
+): Promise<Hold | null> {
+  const question = { now: clock.now(), rotation: record };
+  const phase = heldPhase(record);
+  if (phase === null) return null;
+  return phase === 'begin' ? holds.onBegin(secret, question) : holds.onRetirement(secret, question);
+}
+
+/** The rotation whose overlap this one waits for. */
+async function ahead(
+  parts: RunnerParts,
+  record: RotationRecord,
+  { rotation }: SecretRecord,
+): Promise<RotationRecord | null> {
+  const activeId = rotation?.activeRotationId ?? null;
+  if (activeId === null || activeId === record.id) return null;
+  const active = (await parts.store.get('rotation', activeId))?.record ?? null;
+  return active === null || ENDED.has(active.state) ? null : active;
+}
+
+/** A target that cannot be told (a malformed value, say) is not proven: proving it says what is wrong. */
+async function isProven(
+  parts: RunnerParts,
+  rotationFunction: RotationFunction,
+  secret: SecretRecord,
+): Promise<boolean> {
+  if (findLabelled(secret, CURRENT) === null) return true;
+  return parts.proofs.isProven(rotationFunction, secret.arn).catch(() => false);
+}
+
+const NO_ABILITIES: Abilities = { probe: false, probeDecoy: false, revoke: false };
+
+function abilitiesOf({ probe, probeDecoy, revoke }: RotationFunction): Abilities {
+  return { probe: probe !== undefined, probeDecoy: probeDecoy !== undefined, revoke: revoke !== undefined };
+}
