@@ -203,8 +203,19 @@ export function basicTime(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, 19).replace(/[-:]/g, '')}Z`;
 }
 
-/** Milliseconds since the epoch of `20150830T123600Z`; NaN if there is no such moment. */
+let lastBasicTime = '';
+let lastMilliseconds = Number.NaN;
+
+/** Milliseconds since the epoch of `20150830T123600Z`; NaN if there is no such moment. Requests of one second share it. */
 export function readBasicTime(text: string): number {
+  if (text !== lastBasicTime) {
+    lastMilliseconds = parseBasicTime(text);
+    lastBasicTime = text;
+  }
+  return lastMilliseconds;
+}
+
+function parseBasicTime(text: string): number {
   const number = (from: number, to: number) => Number(text.slice(from, to));
   const day = number(6, 8);
   const time = Date.UTC(number(0, 4), number(4, 6) - 1, day, number(9, 11), number(11, 13), number(13, 15));

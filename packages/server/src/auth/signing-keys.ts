@@ -46,12 +46,22 @@ export class SigningKeys {
   get(accessKeyId: string, secret: SecretAccessKey, scope: CredentialScope): KeyObject {
     const id = `${accessKeyId}/${scope.date}/${scope.region}/${scope.service}`;
     const cached = this.#keys.get(id);
-    if (cached !== undefined) this.#keys.delete(id);
-    const key =
-      cached !== undefined && sameSecret(cached.secret, secret) ? cached.key : deriveSigningKey(secret, scope);
-    this.#keys.set(id, { secret, key });
+    if (cached === undefined || !sameSecret(cached.secret, secret)) return this.#keep(id, secret, scope);
+    if (this.#keys.size * 2 > this.#limit) this.#moveLast(id, cached);
+    return cached.key;
+  }
+
+  #keep(id: string, secret: SecretAccessKey, scope: CredentialScope): KeyObject {
+    const key = deriveSigningKey(secret, scope);
+    this.#moveLast(id, { secret, key });
     if (this.#keys.size > this.#limit) this.#keys.delete(this.#keys.keys().next().value!);
     return key;
+  }
+
+  /** The order is only kept once it may soon be asked for: moving costs more than finding. */
+  #moveLast(id: string, cached: CachedKey): void {
+    this.#keys.delete(id);
+    this.#keys.set(id, cached);
   }
 
   get size(): number {

@@ -55,6 +55,9 @@ const UNHASHED_BODY = /^(?:UNSIGNED-PAYLOAD|STREAMING-)/;
 /** Present unsigned without harm: the first two are bound otherwise, the others change nothing we do. */
 const MAY_BE_UNSIGNED = new Set(['x-amz-date', 'x-amz-security-token', 'x-amz-user-agent', 'x-amz-cf-id']);
 
+/** Of HMAC-SHA-256 in hex. */
+const SIGNATURE_DIGITS = 64;
+
 const sharedSigningKeys = new SigningKeys();
 
 /**
@@ -158,13 +161,29 @@ function hasSignature(
   keys: SigningKeys,
 ): boolean {
   const bodyHash = hash('sha256', request.body, 'hex');
-  for (const name of claim.signedHeaders) if (!request.headers.some((header) => header[0] === name)) return false;
+  for (const name of claim.signedHeaders) if (!hasHeader(request, name)) return false;
   const { date, region, service } = claim.scope;
   const canonicalHash = hashText(canonicalRequest(request, claim.signedHeaders, bodyHash));
   const text = `AWS4-HMAC-SHA256\n${claim.signedAt}\n${date}/${region}/${service}/aws4_request\n${canonicalHash}`;
   const key = keys.get(claim.accessKeyId, secret, claim.scope);
-  const expected = createHmac('sha256', key).update(text).digest();
-  return timingSafeEqual(expected, Buffer.from(claim.signature, 'hex'));
+  return isSame(createHmac('sha256', key).update(text).digest('hex'), claim.signature);
+}
+
+function hasHeader(request: SignedRequest, name: string): boolean {
+  for (const header of request.headers) if (header[0] === name) return true;
+  return false;
+}
+
+const expectedDigits = Buffer.alloc(SIGNATURE_DIGITS);
+const givenDigits = Buffer.alloc(SIGNATURE_DIGITS);
+
+/** In constant time. Both have 64 digits; they are compared in two buffers kept for it, as making some would cost more. */
+function isSame(expected: string, given: string): boolean {
+  expectedDigits.write(expected, 'latin1');
+  givenDigits.write(given, 'latin1');
+  const same = timingSafeEqual(expectedDigits, givenDigits);
+  expectedDigits.fill(0);
+  return same && given.length === SIGNATURE_DIGITS;
 }
 
 function sameToken(expected: string | null, given: string | null): boolean {
