@@ -1,5 +1,6 @@
 import type { Caller, RandomSource, SecretRecord } from '@rekey/core';
 import { arnSuffix, findSecretById, secretNameIn } from '../engine/secret-lookup.ts';
+import { type Soon, soon } from '../store/soon.ts';
 import type { Entry, Store } from '../store/store.ts';
 import { regionIn, replicaView } from './replica-view.ts';
 
@@ -37,16 +38,16 @@ export function lookupNameIn(region: string, name: string, home: string): string
  *
  * @param home the server's own region
  */
-export async function resolveSecret(
-  store: Store,
-  secretId: string,
-  region: string,
-  home: string,
-): Promise<FoundSecret | null> {
-  if (secretId.startsWith('arn:')) return (await findSecretById(store, secretId)) ?? findReplica(store, secretId, home);
+export function resolveSecret(store: Store, secretId: string, region: string, home: string): Soon<FoundSecret | null> {
+  if (secretId.startsWith('arn:')) return resolveArn(store, secretId, home);
   const lookupName = lookupNameIn(region, secretId, home);
-  const found = await store.findSecret(lookupName);
-  return found === null || isKnownAs(found.record, lookupName) ? found : seenIn(region, found);
+  return soon(store.findSecret(lookupName), (found) =>
+    found === null || isKnownAs(found.record, lookupName) ? found : seenIn(region, found),
+  );
+}
+
+async function resolveArn(store: Store, arn: string, home: string): Promise<FoundSecret | null> {
+  return (await findSecretById(store, arn)) ?? findReplica(store, arn, home);
 }
 
 async function findReplica(store: Store, arn: string, home: string): Promise<FoundSecret | null> {

@@ -1,5 +1,6 @@
 import { type Caller, RekeyError, type Tag } from '@rekey/core';
 import type { AuditEntry } from '../audit/entry.ts';
+import { type Soon, soon } from '../store/soon.ts';
 import { arnOfUnknown, type FoundSecret, regionOf, resolveSecret } from './names.ts';
 import type { ServiceParts } from './parts.ts';
 import { NotPermitted, type Permissions, type PermitQuestion } from './permit.ts';
@@ -7,6 +8,10 @@ import { onlyInPrimary, secretNotFound } from './refusals.ts';
 
 const NO_KEYS: PermitQuestion['keys'] = {};
 const NO_TAGS: PermitQuestion['tags'] = [];
+
+type Outcome = Pick<AuditEntry, 'outcome' | 'detail'>;
+
+const ALLOWED: Outcome = { outcome: 'allowed', detail: null };
 
 /** What somebody asks for. */
 export interface Ask {
@@ -58,16 +63,19 @@ export class UseCases {
     perform: (found: FoundSecret | null, trail: Trail) => Promise<T> | T,
   ): Promise<T> {
     const trail: Trail = { resource: ask.secretId, versionId: null, detail: null };
-    return this.#audited(ask, trail, async () => {
+    return this.#audited(ask, trail, () => {
       const { store, region: home, account } = this.#parts;
       const region = regionOf(ask.caller, this.#parts);
-      const found = await resolveSecret(store, ask.secretId, region, home);
-      trail.resource = found === null ? arnOfUnknown(ask.secretId, { region, account }) : found.record.arn;
-      const about = { asked: ask.secretId, resource: trail.resource, secret: found?.record ?? null, tags: NO_TAGS };
-      const permitted = this.#permit(ask, about);
-      trail.detail = typeof permitted === 'string' ? permitted : await permitted;
-      if (found?.isReplica && ask.alsoReplicas !== true) throw onlyInPrimary(found.record);
-      return perform(found, trail);
+      const permitted = (found: FoundSecret | null, sentence: string) => {
+        trail.detail = sentence;
+        if (found?.isReplica && ask.alsoReplicas !== true) throw onlyInPrimary(found.record);
+        return perform(found, trail);
+      };
+      return soon(resolveSecret(store, ask.secretId, region, home), (found) => {
+        trail.resource = found === null ? arnOfUnknown(ask.secretId, { region, account }) : found.record.arn;
+        const about = { asked: ask.secretId, resource: trail.resource, secret: found?.record ?? null, tags: NO_TAGS };
+        return soon(this.#permit(ask, about), (sentence) => permitted(found, sentence));
+      });
     });
   }
 
@@ -120,7 +128,8 @@ export class UseCases {
     request: Pick<AuditEntry, 'action' | 'principal' | 'accessKeyId' | 'address' | 'requestId'>,
     error: unknown,
   ): Promise<void> {
-    await this.#append({ ...request, resource: null, versionId: null, ...outcomeOf(error) });
+    const { time, kind } = { time: this.#parts.clock.now(), kind: 'request' } as const;
+    await this.#write({ time, kind, ...request, resource: null, versionId: null, ...outcomeOf(error) });
   }
 
   /**
@@ -155,29 +164,47 @@ export class UseCases {
     return sentence;
   }
 
-  async #audited<T>({ caller, action }: Ask, trail: Trail, perform: () => Promise<T> | T): Promise<T> {
-    const asked = { ...whoAsks(caller), action };
-    let answer: T;
+  /** What is performed without a promise is on its way to the log in the same turn of the event loop. */
+  #audited<T>(ask: Ask, trail: Trail, perform: () => Soon<T>): Promise<T> {
+    const allow = (answer: T) => this.#append(ask, trail, ALLOWED).then(() => answer);
+    const refuse = (error: unknown): Promise<T> =>
+      this.#append(ask, trail, outcomeOf(error)).then(() => Promise.reject(error));
+    let answer: Soon<T>;
     try {
-      answer = await perform();
+      answer = perform();
     } catch (error) {
-      await this.#append({ ...asked, ...trail, ...outcomeOf(error) });
-      throw error;
+      return refuse(error);
     }
-    await this.#append({ ...asked, ...trail, outcome: 'allowed' });
-    return answer;
+    return answer instanceof Promise ? answer.then(allow, refuse) : allow(answer);
   }
 
-  async #append(entry: Omit<AuditEntry, 'time' | 'kind'>): Promise<void> {
-    try {
-      await this.#parts.audit.append({ time: this.#parts.clock.now(), kind: 'request', ...entry });
-    } catch (cause) {
-      throw new RekeyError('unavailable', 'The audit log cannot be written; nothing is answered until it can.', {
-        reason: 'audit-unavailable',
-        cause,
-      });
-    }
+  /** @param outcome its detail, where there is one, says more than the trail's */
+  #append({ caller, action }: Ask, { resource, versionId, detail }: Trail, outcome: Outcome): Promise<void> {
+    return this.#write({
+      time: this.#parts.clock.now(),
+      kind: 'request',
+      action,
+      principal: caller.principal.arn,
+      accessKeyId: caller.accessKeyId,
+      address: caller.address,
+      requestId: caller.requestId,
+      resource,
+      versionId,
+      outcome: outcome.outcome,
+      detail: outcome.detail ?? detail,
+    });
   }
+
+  #write(entry: AuditEntry): Promise<void> {
+    return this.#parts.audit.append(entry).catch(unwritten);
+  }
+}
+
+function unwritten(cause: unknown): never {
+  throw new RekeyError('unavailable', 'The audit log cannot be written; nothing is answered until it can.', {
+    reason: 'audit-unavailable',
+    cause,
+  });
 }
 
 /** Who an audit entry says it was. */
@@ -187,7 +214,7 @@ export function whoAsks(caller: Caller): Pick<AuditEntry, 'principal' | 'accessK
 }
 
 /** Only our own sentences go on record: what a library says may hold anything. */
-function outcomeOf(error: unknown): Pick<AuditEntry, 'outcome' | 'detail'> {
+function outcomeOf(error: unknown): Outcome {
   if (!(error instanceof RekeyError)) return { outcome: 'failed', detail: 'bug' };
   const denied = error.code === 'unauthenticated' || error.reason === 'not-permitted';
   const decision = error instanceof NotPermitted ? ` (${error.statement})` : '';

@@ -8,6 +8,7 @@ import {
   type VersionRecord,
 } from '@rekey/core';
 import { findLabelled, findVersion } from '../engine/versions.ts';
+import { soon } from '../store/soon.ts';
 import { adminNamedIn, mayUseAdmin } from './admin-credential.ts';
 import { translateLabel } from './aws-labels.ts';
 import { type LabelMove, moveLabel } from './label-move.ts';
@@ -84,13 +85,15 @@ export class Values {
     const keys = choiceKeys(versionId, label);
     return this.#cases.onSecret(
       { caller, action: READ, secretId, keys, alsoReplicas: true },
-      async ({ record: secret }, trail) => {
+      ({ record: secret }, trail) => {
         const version = chooseVersion(alive(secret), choice);
         trail.versionId = version.id;
-        const value = version.hasValue ? await this.#parts.store.getValue(secret.id, version.id) : null;
-        if (value === null) throw notFound(choice);
-        this.#parts.holders.saw(caller, secret.id, version.id);
-        return { secret, version, value };
+        const deliver = (value: SecretValue | null): ReadValue => {
+          if (value === null) throw notFound(choice);
+          this.#parts.holders.saw(caller, secret.id, version.id);
+          return { secret, version, value };
+        };
+        return soon(version.hasValue ? this.#parts.store.getValue(secret.id, version.id) : null, deliver);
       },
     );
   }

@@ -38,6 +38,7 @@ import { Lru } from './lru.ts';
 import { RecordCache } from './record-cache.ts';
 import { findUnopenable } from './record-check.ts';
 import { openRecord, sealWrite } from './sealed-record.ts';
+import type { Soon } from './soon.ts';
 import { StagedDriver } from './staged-driver.ts';
 
 /** The first one guesses; the others read. Only who writes the same value at the same moment is in the way. */
@@ -214,18 +215,24 @@ export class Store {
     return { store: new Store({ driver, keyring: this.keyring }), land };
   }
 
-  /** By exact name, through the collection `name`. */
-  async findSecret(name: string): Promise<Entry<SecretRecord> | null> {
+  /** By exact name, through the collection `name`. At once where it is cached. */
+  findSecret(name: string): Soon<Entry<SecretRecord> | null> {
     const nameId = this.#opaqueName(name);
-    const named = this.#fresh(this.#names, nameId) ?? (await this.#load('name', nameId, this.#names));
-    return named === null ? null : this.#getSecret(named.entry.record.secretId);
+    const named = this.#fresh(this.#names, nameId);
+    if (named !== undefined) return this.#getSecret(named.entry.record.secretId);
+    return this.#load('name', nameId, this.#names).then((loaded) =>
+      loaded === null ? null : this.#getSecret(loaded.entry.record.secretId),
+    );
   }
 
-  /** Content of a version; null if there is none (yet). */
-  async getValue(secretId: string, versionId: string): Promise<SecretValue | null> {
+  /** Content of a version; null if there is none (yet). At once where it is cached. */
+  getValue(secretId: string, versionId: string): Soon<SecretValue | null> {
     const id = `${secretId}/${versionId}`;
-    const stored = this.#fresh(this.#values, id) ?? (await this.#values.load(id, () => this.#driver.get('value', id)));
-    return stored === null ? null : openRecord(this.keyring, 'value', stored).record;
+    const stored = this.#fresh(this.#values, id);
+    if (stored !== undefined) return this.#openValue(stored);
+    return this.#values
+      .load(id, () => this.#driver.get('value', id))
+      .then((loaded) => (loaded === null ? null : this.#openValue(loaded)));
   }
 
   /** See {@link StoreDriver.claim}. Whoever gets the claim then reads what its last holder left. */
@@ -307,9 +314,13 @@ export class Store {
     }
   }
 
-  async #getSecret(id: string): Promise<Entry<SecretRecord> | null> {
-    const cached = this.#fresh(this.#secrets, id) ?? (await this.#load('secret', id, this.#secrets));
-    return cached === null ? null : cached.entry;
+  #getSecret(id: string): Soon<Entry<SecretRecord> | null> {
+    const cached = this.#fresh(this.#secrets, id);
+    return cached?.entry ?? this.#load('secret', id, this.#secrets).then((loaded) => loaded?.entry ?? null);
+  }
+
+  #openValue(stored: StoredRecord): SecretValue {
+    return openRecord(this.keyring, 'value', stored).record;
   }
 
   #fresh<T>(cache: RecordCache<T>, id: string): T | undefined {

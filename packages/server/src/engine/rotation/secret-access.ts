@@ -81,7 +81,7 @@ export class EngineSecretAccess implements SecretAccess {
     });
   }
 
-  #value(secretId: string, versionId: string) {
+  async #value(secretId: string, versionId: string) {
     return this.#parts.store.getValue(secretId, versionId);
   }
 

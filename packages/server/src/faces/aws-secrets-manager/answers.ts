@@ -2,7 +2,6 @@ import {
   automaticallyAfterDays,
   type SecretRecord,
   type SecretRotation,
-  type SecretValue,
   SHORTEST_AWS_INTERVAL,
   type Tag,
   type VersionRecord,
@@ -22,10 +21,8 @@ export function named({ arn, name }: Pick<SecretRecord, 'arn' | 'name'>): { ARN:
   return { ARN: arn, Name: name };
 }
 
-export function contentOf(value: SecretValue): { SecretString: string } | { SecretBinary: string } {
-  if (value.kind === 'text') return { SecretString: value.text };
-  const { buffer, byteOffset, length } = value.bytes;
-  return { SecretBinary: Buffer.from(buffer, byteOffset, length).toString('base64') };
+export function base64Of({ buffer, byteOffset, length }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, length).toString('base64');
 }
 
 /** Labels of a version; none is no member, not an empty one. */

@@ -3,7 +3,7 @@ import type { Service } from '../../service/service.ts';
 import { whoAsks } from '../../service/use-case.ts';
 import { type Face, type FaceRequest, type FaceResponse, headerOf } from '../face.ts';
 import { wireErrorOf } from './errors.ts';
-import type { Operation } from './operation.ts';
+import type { Answer, Operation } from './operation.ts';
 import { OPERATIONS } from './operations/index.ts';
 import { readInput } from './read-input.ts';
 import { tooLarge, unknownOperation, type WireRefusal } from './refusal.ts';
@@ -44,36 +44,47 @@ function speaksProtocol(request: FaceRequest): boolean {
 }
 
 function refuse(parts: AwsSecretsManagerParts, request: FaceRequest, refusal: WireRefusal): Promise<FaceResponse> {
-  const progress: Progress = { action: UNKNOWN, caller: null, begun: false };
+  const progress: Progress = { operation: null, caller: null, begun: false };
   return audited(parts, request, progress, refusal).then((error) => errorAnswer(request.id, error));
 }
 
 /** What is known of a request when it is refused. */
 interface Progress {
-  action: string;
+  operation: Operation | null;
   caller: Caller | null;
   /** From here on the use case has it, and audits it. */
   begun: boolean;
 }
 
-async function handle(parts: AwsSecretsManagerParts, request: FaceRequest): Promise<FaceResponse> {
-  const progress: Progress = { action: UNKNOWN, caller: null, begun: false };
+/** Up to the use case, and with it up to the audit log, nothing waits that is in memory. */
+function handle(parts: AwsSecretsManagerParts, request: FaceRequest): Promise<FaceResponse> {
+  const progress: Progress = { operation: null, caller: null, begun: false };
+  const refused = (error: unknown) =>
+    audited(parts, request, progress, error).then((told) => errorAnswer(request.id, told));
   try {
-    return answerOf(request.id, await perform(parts, request, progress));
+    return perform(parts, request, progress)
+      .then((answer) => answerOf(request.id, answer))
+      .catch(refused);
   } catch (error) {
-    return errorAnswer(request.id, await audited(parts, request, progress, error));
+    return refused(error);
   }
 }
 
-async function perform({ service, authenticate }: AwsSecretsManagerParts, request: FaceRequest, progress: Progress) {
+function perform(
+  { service, authenticate }: AwsSecretsManagerParts,
+  request: FaceRequest,
+  progress: Progress,
+): Promise<Answer> {
   const operation = operationOf(request);
-  progress.action = `secretsmanager:${operation.name}`;
-  const proven = authenticate(request);
-  const caller = proven instanceof Promise ? await proven : proven;
-  progress.caller = caller;
-  const asked = operation.read(readInput(request.body, operation.input) as never);
-  progress.begun = true;
-  return operation.run(service, caller, asked as never);
+  progress.operation = operation;
+  const go = (caller: Caller) => {
+    progress.caller = caller;
+    const asked = operation.read(readInput(request.body, operation.input) as never);
+    progress.begun = true;
+    return operation.run(service, caller, asked as never);
+  };
+  const caller = authenticate(request);
+  return caller instanceof Promise ? caller.then(go) : go(caller);
 }
 
 function operationOf(request: FaceRequest): Operation {
@@ -86,10 +97,11 @@ function operationOf(request: FaceRequest): Operation {
 async function audited(
   { service, refused }: AwsSecretsManagerParts,
   request: FaceRequest,
-  { action, caller, begun }: Progress,
+  { operation, caller, begun }: Progress,
   error: unknown,
 ): Promise<unknown> {
   if (begun) return error;
+  const action = operation === null ? UNKNOWN : `secretsmanager:${operation.name}`;
   try {
     if (caller === null) await refused(request, action, error);
     else await service.cases.refuse({ action, ...whoAsks(caller) }, error);

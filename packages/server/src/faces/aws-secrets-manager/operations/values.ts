@@ -1,6 +1,6 @@
 import { translateLabel, translateLabels } from '../../../service/aws-labels.ts';
 import type { BatchItem, ReadValue } from '../../../service/values.ts';
-import { contentOf, named, seconds, stagesOf, versionEntry } from '../answers.ts';
+import { base64Of, named, seconds, stagesOf, versionEntry } from '../answers.ts';
 import { wireErrorOf } from '../errors.ts';
 import { invalidName, readSecretId, readToken } from '../identifiers.ts';
 import { operation } from '../operation.ts';
@@ -17,7 +17,7 @@ export const getSecretValue = operation({
     versionId: VersionId,
     label: VersionStage === undefined ? undefined : translateLabel(VersionStage),
   }),
-  run: async (service, caller, choice) => valueEntry(await service.values.get(caller, choice)),
+  run: (service, caller, choice) => service.values.get(caller, choice).then(valueEntry),
 });
 
 export const batchGetSecretValue = operation({
@@ -77,12 +77,16 @@ export const updateSecretVersionStage = operation({
   run: async (service, caller, move) => named(await service.values.moveLabel(caller, move)),
 });
 
+/** The answer to most requests of all: members without content are left to JSON to leave out, instead of spread in. */
 function valueEntry({ secret, version, value }: ReadValue): object {
+  const { labels } = version;
   return {
-    ...named(secret),
+    ARN: secret.arn,
+    Name: secret.name,
     VersionId: version.id,
-    ...contentOf(value),
-    ...stagesOf(version),
+    SecretString: value.kind === 'text' ? value.text : undefined,
+    SecretBinary: value.kind === 'text' ? undefined : base64Of(value.bytes),
+    VersionStages: labels.length === 0 ? undefined : translateLabels(labels),
     CreatedDate: seconds(version.createdAt),
   };
 }
