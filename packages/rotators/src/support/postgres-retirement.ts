@@ -122,7 +122,7 @@ async function endSessions(session: Session, role: string, olderThan: () => numb
       `select a.busy, pg_catalog.pg_terminate_backend(a.pid, ${END_WITHIN}) as ended
          from (select pid, coalesce(state, '') <> 'idle' as busy from pg_catalog.pg_stat_activity
                 where usename = $1 and pid <> pg_catalog.pg_backend_pid()
-                  and backend_start <= pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => $2)
+                  and backend_start <= pg_catalog.statement_timestamp() - pg_catalog.make_interval(secs => $2)
                offset 0) a`,
       [role, olderThan() / 1_000],
     );
