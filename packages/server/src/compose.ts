@@ -6,7 +6,7 @@ import type { ServerConfig } from './config/config.ts';
 import { Alerts } from './engine/alerts/alerts.ts';
 import { Outbox } from './engine/alerts/outbox.ts';
 import type { BoundaryHook } from './engine/boundary.ts';
-import { FingerprintIndex } from './engine/breach/fingerprint-index.ts';
+import { createBreachEngine, DEFAULT_BREACH_SETTINGS } from './engine/breach/breach-engine.ts';
 import { Corrections } from './engine/correction/corrections.ts';
 import { Unstick } from './engine/correction/unstick.ts';
 import { DriftLook } from './engine/drift/drift-look.ts';
@@ -118,6 +118,12 @@ async function start(
   const drift = new DriftLook(looking);
   const driftWatch = new DriftWatch({ ...looking, every: config.driftInterval });
   const quarantine = new Quarantine({ ...parts, escrow, findFunction, holder });
+  const breach = createBreachEngine({
+    ...{ ...looking, random, journal, rotations, unstick, holders, holdings: holders.history },
+    breachSettings: DEFAULT_BREACH_SETTINGS,
+    fetchLeaked: () => Promise.reject(new Error('no GitHub is configured')),
+    onHastened: () => worker.wake(),
+  });
   const directory = new AccessDirectory(store, account);
   const uses = new AccessUses({ store, clock, log, region });
   closers.push(() => uses.close());
@@ -146,10 +152,9 @@ async function start(
     replicaRegions,
     account,
   });
-  const fingerprints = new FingerprintIndex({ store, clock });
   const jobs = [
     ...service.jobs,
-    ...fingerprints.jobs,
+    ...breach.fingerprints.jobs,
     freezeWatch.job,
     { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow },
   ];
@@ -188,6 +193,8 @@ async function start(
   closers.push(() => driftWatch.stop());
   worker.start();
   closers.push(() => worker.stop());
+  breach.work.start();
+  closers.push(() => breach.work.stop());
   if (config.dataFolder !== null) {
     const { dataFolder } = config;
     leaveServerNote(dataFolder, {

@@ -17,6 +17,8 @@ import type { AuditEntry } from '../audit/entry.ts';
 import type { Store } from '../store/store.ts';
 import { openMemoryStore } from '../store/testing.ts';
 import type { BoundaryHook } from './boundary.ts';
+import { type BreachEngine, createBreachEngine, DEFAULT_BREACH_SETTINGS } from './breach/breach-engine.ts';
+import type { FetchLeaked } from './breach/breach-work.ts';
 import { Corrections } from './correction/corrections.ts';
 import { Unstick } from './correction/unstick.ts';
 import { DriftLook } from './drift/drift-look.ts';
@@ -144,6 +146,8 @@ export interface EngineOptions {
   readonly settings?: Partial<WorkerSettings>;
   readonly loginLimit?: LoginLimit;
   readonly freezes?: readonly FreezeText[];
+  /** What GitHub says has leaked; nothing is expected to be fetched if left out. */
+  readonly fetchLeaked?: FetchLeaked;
   /** Makes the rotation functions over this engine's secrets; rotators are imported by the test. */
   readonly functions: (access: SecretAccess, random: RandomSource) => FindRotationFunction;
 }
@@ -167,6 +171,7 @@ export interface Engine {
   readonly holders: Holders;
   readonly freezes: Freezes;
   readonly holds: Holds;
+  readonly breach: BreachEngine;
 }
 
 let engines = 0;
@@ -200,6 +205,12 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const unstick = new Unstick({ ...looking, rotations });
   const onProven = (secretId: string) => drift.proven(secretId);
   const holders = new Holders(parts);
+  const breach = createBreachEngine({
+    ...{ ...looking, random, journal, rotations, unstick, holders, holdings: holders.history },
+    breachSettings: DEFAULT_BREACH_SETTINGS,
+    fetchLeaked: options.fetchLeaked ?? (() => Promise.reject(new Error('nothing is expected to be fetched'))),
+    onHastened: () => {},
+  });
   const working = { ...parts, journal, rotations, held, findFunction, budget, holders, holds };
   const worker = new Worker({ ...working, settings, jobs: [freezeWatch.job], onProven });
   return {
@@ -220,6 +231,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     holders,
     freezes,
     holds,
+    breach,
   };
 }
 

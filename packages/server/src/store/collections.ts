@@ -12,6 +12,7 @@ import type {
   SecretValue,
   UserRecord,
 } from '@rekey/core';
+import type { BreachRecord } from './breach-record.ts';
 import type { FingerprintRecord } from './fingerprints.ts';
 
 /** Everything rekey keeps, by collection. A new kind of record is a line here and one in {@link INDEXES}. */
@@ -28,6 +29,10 @@ export interface Collections {
   rotation: RotationRecord;
   /** By `<secret id>/<opaque holder key>`. */
   holder: HolderRecord;
+  /** Who held a version and has moved on: by `<secret id>/<version id>/<opaque holder key>`. */
+  holding: HoldingRecord;
+  /** Reported breaches, and what became of them. */
+  breach: BreachRecord;
   /** By time-ordered id. */
   outbox: OutboxRecord;
   /** By opaque target name: what has been proven about a target. */
@@ -91,6 +96,13 @@ export interface HolderRecord {
   readonly sightings?: number;
   /** How often it says that it comes by, in milliseconds; null where it does not say. */
   readonly every?: number | null;
+}
+
+/** One holder's time with one version. */
+export interface HoldingRecord
+  extends Pick<HolderRecord, 'secretId' | 'principal' | 'accessKeyId' | 'address' | 'userAgent' | 'versionId'> {
+  readonly firstSeenAt: number;
+  readonly lastSeenAt: number;
 }
 
 /** A message that must leave the house: retried until it is taken or given up. */
@@ -171,6 +183,12 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
     ...(rotation.state === 'blocked' ? { blocked: sortable(rotation.createdAt) } : {}),
   }),
   holder: (holder) => ({ secret: `${holder.secretId}/${sortable(holder.lastSeenAt)}` }),
+  holding: ({ secretId, lastSeenAt }) => ({ secret: `${secretId}/${sortable(lastSeenAt)}` }),
+  breach: ({ createdAt, nextLookAt, state, cases }) => ({
+    created: sortable(createdAt),
+    ...(nextLookAt === null ? {} : { next: sortable(nextLookAt) }),
+    ...(state === 'done' ? { [cases.length === 0 ? 'unmatched' : 'over']: sortable(createdAt) } : {}),
+  }),
   outbox: (message) => ({ next: sortable(message.nextAttemptAt) }),
   target: () => ({}),
   drift: ({ state, since }): Readonly<Record<string, string>> =>

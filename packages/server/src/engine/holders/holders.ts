@@ -2,6 +2,7 @@ import { type Caller, type Clock, type Logger, messageOf, RekeyError } from '@re
 import { type HolderRecord, sortable } from '../../store/collections.ts';
 import type { Store, StoreWrite } from '../../store/store.ts';
 import { holderOf, noteSighting, type Sighting, withSighting } from './holder-sighting.ts';
+import { HoldingHistory, holdingBefore, holdingOf, holdingWrite } from './holding-history.ts';
 import { KeptTexts } from './kept-texts.ts';
 import { LastAccess } from './last-access.ts';
 
@@ -32,6 +33,8 @@ const ATTEMPTS = 5;
  * only, a flush a second later writes what is new.
  */
 export class Holders {
+  /** Who held which version before. */
+  readonly history: HoldingHistory;
   readonly #parts: HoldersParts;
   readonly #lastAccess: LastAccess;
   readonly #seen = new Map<string, Sighting>();
@@ -43,6 +46,7 @@ export class Holders {
 
   constructor(parts: HoldersParts) {
     this.#parts = parts;
+    this.history = new HoldingHistory(parts.store, parts.clock);
     this.#lastAccess = new LastAccess(parts.store);
   }
 
@@ -53,6 +57,7 @@ export class Holders {
     const key = `${secretId}\n${holder}`;
     const seen = this.#seen.get(key) ?? this.#newSighting(key, caller, secretId, versionId, holder, now);
     if (seen === null) return;
+    if (seen.versionId !== versionId) this.history.note(holdingOf(seen));
     noteSighting(seen, now);
     if (seen.userAgent !== caller.userAgent) seen.userAgent = this.#texts.kept(caller.userAgent);
     const day = Math.floor(now / DAY);
@@ -152,6 +157,7 @@ export class Holders {
       await this.#lastAccess.note(batch);
       await this.#writeBatch(batch);
     }
+    await this.history.flush();
   }
 
   async #writeBatch(batch: readonly Sighting[]): Promise<void> {
@@ -174,6 +180,8 @@ export class Holders {
     const id = `${seen.secretId}/${store.opaque('holder', seen.holder)}`;
     const known = await store.get('holder', id);
     const record = withSighting(known?.record ?? null, seen);
+    if (known !== null && known.record.versionId !== record.versionId)
+      this.history.note(holdingBefore(known.record, seen));
     const write: StoreWrite = { collection: 'holder', id, record, expect: known?.revision ?? 0 };
     return known === null ? [write, ...(await this.#forgotten(seen.secretId))] : [write];
   }
@@ -181,7 +189,10 @@ export class Holders {
   async #forgotten(secretId: string): Promise<readonly StoreWrite[]> {
     const until = `${secretId}/${sortable(this.#parts.clock.now() - HOLDER_FORGOTTEN)}`;
     const entries = await this.#parts.store.list('holder', { index: 'secret', from: `${secretId}/`, until, limit: 20 });
-    return entries.map(({ id }): StoreWrite => ({ collection: 'holder', id, record: null }));
+    return entries.flatMap(({ id, record }): StoreWrite[] => [
+      { collection: 'holder', id, record: null },
+      holdingWrite(id, record),
+    ]);
   }
 
   /** What was read while the batch was written stays to be written. */

@@ -5,6 +5,7 @@ import {
   type RotationCause,
   type RotationOverride,
   type RotationRecord,
+  type RotationSettings,
   type SecretRecord,
   type SecretRotation,
 } from '@rekey/core';
@@ -24,6 +25,8 @@ export interface BeginRequest {
   readonly configure?: (rotation: SecretRotation | null) => SecretRotation;
   /** What does not hold it although it would. */
   readonly override?: RotationOverride;
+  /** Settings of this rotation alone, before those of the secret. */
+  readonly settings?: Partial<RotationSettings>;
 }
 
 export interface StartFacts {
@@ -127,7 +130,7 @@ export function newRecord(
   secret: SecretRecord,
   rotation: SecretRotation & { readonly functionArn: string },
   versionId: string,
-  { cause, askedBy, override }: Pick<BeginRequest, 'cause' | 'askedBy' | 'override'>,
+  { cause, askedBy, override, settings }: Pick<BeginRequest, 'cause' | 'askedBy' | 'override' | 'settings'>,
   { now, rotationId, active, quarantined = false }: StartFacts,
 ): RotationRecord {
   return {
@@ -138,7 +141,7 @@ export function newRecord(
     cause,
     askedBy,
     functionArn: rotation.functionArn,
-    settings: rotation.settings,
+    settings: { ...rotation.settings, ...settings },
     state: 'due',
     doing: null,
     attempts: 0,
