@@ -22,7 +22,7 @@ type Open = (path: string) => Promise<FileEscrowJournal>;
  */
 export async function mergeEscrowJournals({ into, journals, store, seal }: EscrowMerge): Promise<void> {
   const [first, ...others] = journals;
-  const wrapped = await store.keyring.wrap(seal);
+  const wrapped = store.keys?.record ?? (await store.keyring.wrap(seal));
   const open: Open = (path) => FileEscrowJournal.open({ paths: [path], keyring: store.keyring, wrapped, seal });
   await rm(into, { force: true });
   await copyPrivately(first, into);

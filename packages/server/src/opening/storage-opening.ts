@@ -12,6 +12,7 @@ import { MemoryDriver } from '../store/memory.ts';
 import { openSharedStore } from '../store/shared-store.ts';
 import { type FolderLock, lockFolder } from '../store/sqlite/folder-lock.ts';
 import { Store } from '../store/store.ts';
+import type { StoreKeys } from '../store/store-keys.ts';
 import { dataFiles, sealOf } from './data-folder.ts';
 
 export interface OpenStorage {
@@ -19,6 +20,8 @@ export interface OpenStorage {
   readonly escrow: EscrowJournal & EscrowSource;
   /** Drops what the escrow journal keeps longer than its retention says. */
   compactEscrow(): Promise<void>;
+  /** Lets the escrow journal follow the keyring; returns the DEK under which all of it is sealed then. */
+  followKeys(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -26,7 +29,13 @@ export interface OpenStorage {
 export async function openStorage(config: ServerConfig): Promise<OpenStorage> {
   if (config.dataFolder === null) {
     const store = new Store({ driver: new MemoryDriver(), keyring: Keyring.create(randomUUID(), Date.now()) });
-    return { store, escrow: new MemoryEscrowJournal(), compactEscrow: async () => {}, close: () => store.close() };
+    return {
+      store,
+      escrow: new MemoryEscrowJournal(),
+      compactEscrow: async () => {},
+      followKeys: async () => store.keyring.activeId,
+      close: () => store.close(),
+    };
   }
   const { dataFolder, storeAddress: address, initialise: create } = config;
   const { escrowFile } = dataFiles(dataFolder);
@@ -40,16 +49,18 @@ export async function openStorage(config: ServerConfig): Promise<OpenStorage> {
     throw error;
   });
   try {
-    const keyring = store.keyring;
+    const { keyring } = store;
+    const keys = keysOf(store);
     const paths: [string, ...string[]] = [escrowFile, ...secondCopy(config.escrowSecondFolder)];
-    const escrow = await FileEscrowJournal.open({ paths, keyring, wrapped: await keyring.wrap(seal), seal });
+    const escrow = await FileEscrowJournal.open({ paths, keyring, wrapped: keys.record, seal });
     return {
       store,
       escrow,
       // When the last backup was made is not known here (`rekey backup` only reads), so nothing counts as backed up.
       compactEscrow: async () => {
-        await escrow.compact({ now: Date.now(), backedUpAt: null, wrapped: await keyring.wrap(seal) });
+        await escrow.compact({ now: Date.now(), backedUpAt: null, wrapped: keys.record });
       },
+      followKeys: () => escrow.follow(keyring, keys.record),
       async close() {
         await escrow.close();
         await store.close();
@@ -61,6 +72,11 @@ export async function openStorage(config: ServerConfig): Promise<OpenStorage> {
     lock?.release();
     throw error;
   }
+}
+
+function keysOf({ keys }: Store): StoreKeys {
+  if (keys === null) throw new RekeyError('bug', 'A store in a data folder keeps its keyring.');
+  return keys;
 }
 
 /** With a shared store the folder holds key file, escrow journal and audit, which are one server's alone. */

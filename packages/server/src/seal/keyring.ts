@@ -1,15 +1,26 @@
-import { createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, hkdfSync, type KeyObject } from 'node:crypto';
 import { type RandomSource, RekeyError, systemRandom } from '@rekey/core';
 import { type EnvelopeKey, envelopeKeyId, openEnvelope, sealEnvelope, unopenable } from './envelope.ts';
 import type { Seal } from './seal.ts';
 
-/** The keyring as the store keeps it: useless without the KEK behind the seal. */
-export interface KeyringRecord {
-  readonly storeId: string;
+/** The keyring as one KEK wrapped it. */
+export interface WrappedKeyring {
   /** {@link Seal.name} of the seal that wrapped it. */
   readonly seal: string;
   /** Base64. */
   readonly wrapped: string;
+}
+
+/** The keyring as the store keeps it: useless without a KEK behind one of its seals. */
+export interface KeyringRecord extends WrappedKeyring {
+  readonly storeId: string;
+  /** The same keyring, wrapped by the KEK that is to take over: any of them opens it. Left out: none is. */
+  readonly also?: readonly WrappedKeyring[];
+}
+
+/** Names a wrap among others, for servers to say by which one they opened the store; tells nothing. */
+export function wrapId({ wrapped }: WrappedKeyring): string {
+  return createHash('sha256').update(wrapped).digest('base64url').slice(0, 12);
 }
 
 /** A data-encryption key (DEK). */
@@ -37,8 +48,8 @@ const ENTRY_LENGTH = 4 + 8 + KEY_LENGTH;
  */
 export class Keyring {
   readonly storeId: string;
-  readonly #dataKeys: ReadonlyMap<number, DataKey>;
-  readonly #active: number;
+  #dataKeys: ReadonlyMap<number, DataKey>;
+  #active: number;
   readonly #indexKey: KeyObject;
   readonly #purposes = new Map<string, Purpose>();
 
@@ -60,10 +71,32 @@ export class Keyring {
    * @throws RekeyError `invalid-state` if another kind of seal wrapped it; else what {@link Seal.unwrap} throws.
    */
   static async unwrap(record: KeyringRecord, seal: Seal): Promise<Keyring> {
-    if (record.seal !== seal.name) throw otherSeal(record.seal, seal);
-    const plain = Buffer.from(await seal.unwrap(Buffer.from(record.wrapped, 'base64'), contextOf(record.storeId)));
+    return (await Keyring.unwrapAny(record, seal)).keyring;
+  }
+
+  /** As {@link Keyring.unwrap}; tells which of the record's wraps the seal opened. */
+  static async unwrapAny(
+    record: KeyringRecord,
+    seal: Seal,
+  ): Promise<{ readonly keyring: Keyring; readonly wrap: WrappedKeyring }> {
+    const { storeId, also = [] } = record;
+    const ours = [record, ...also].filter((wrap) => wrap.seal === seal.name);
+    if (ours.length === 0) throw otherSeal([record, ...also], seal);
+    let failure: unknown;
+    for (const { seal: name, wrapped } of ours) {
+      try {
+        return { keyring: await Keyring.#unwrapOne(storeId, wrapped, seal), wrap: { seal: name, wrapped } };
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    throw failure;
+  }
+
+  static async #unwrapOne(storeId: string, wrapped: string, seal: Seal): Promise<Keyring> {
+    const plain = Buffer.from(await seal.unwrap(Buffer.from(wrapped, 'base64'), contextOf(storeId)));
     try {
-      return Keyring.#decode(record.storeId, plain);
+      return Keyring.#decode(storeId, plain);
     } finally {
       plain.fill(0);
     }
@@ -82,9 +115,51 @@ export class Keyring {
 
   /** The same keyring with one more DEK, which is active from now on; what older ones sealed still opens. */
   renewed(now: number, random: RandomSource = systemRandom): Keyring {
-    const id = Math.max(...this.#dataKeys.keys()) + 1;
-    const dataKeys = [...this.#dataKeys.values(), makeDataKey(id, now, random)];
-    return new Keyring(this.storeId, dataKeys, id, this.#indexKey);
+    return this.extended(now, random).activated();
+  }
+
+  /** The same keyring with one more DEK, which opens and does not seal yet: others are to have it first. */
+  extended(now: number, random: RandomSource = systemRandom): Keyring {
+    const made = makeDataKey(this.newestId + 1, now, random);
+    return new Keyring(this.storeId, [...this.#dataKeys.values(), made], this.#active, this.#indexKey);
+  }
+
+  /** The same keyring, sealing with its newest DEK. */
+  activated(): Keyring {
+    return new Keyring(this.storeId, [...this.#dataKeys.values()], this.newestId, this.#indexKey);
+  }
+
+  /** The same keyring without the DEKs that are older than the active one: what they sealed is lost. */
+  withoutOlder(): Keyring {
+    const kept = [...this.#dataKeys.values()].filter(({ id }) => id >= this.#active);
+    return new Keyring(this.storeId, kept, this.#active, this.#indexKey);
+  }
+
+  /**
+   * Takes over the DEKs of a later state of the same keyring, for everybody who holds this one.
+   *
+   * @throws RekeyError `integrity` if it is another store's
+   */
+  become(later: Keyring): void {
+    if (later.storeId !== this.storeId || !later.#indexKey.equals(this.#indexKey)) throw malformed(this.storeId);
+    this.#dataKeys = later.#dataKeys;
+    this.#active = later.#active;
+    this.#purposes.clear();
+  }
+
+  /** The DEK that seals. */
+  get activeId(): number {
+    return this.#active;
+  }
+
+  /** The DEK that was made last. */
+  get newestId(): number {
+    return Math.max(...this.#dataKeys.keys());
+  }
+
+  /** All DEKs, oldest first. */
+  get dataKeys(): readonly Pick<DataKey, 'id' | 'madeAt'>[] {
+    return [...this.#dataKeys.values()].map(({ id, madeAt }) => ({ id, madeAt }));
   }
 
   /** When the active DEK was made; milliseconds since the epoch. */
@@ -109,6 +184,11 @@ export class Keyring {
     const subkey = subkeys.get(envelopeKeyId(envelope) ?? 0);
     if (subkey === undefined) throw unopenable();
     return openEnvelope(subkey, additionalPrefix + additional, envelope);
+  }
+
+  /** Whether the DEK that sealed the envelope is here. */
+  knows(envelope: Uint8Array): boolean {
+    return this.#dataKeys.has(envelopeKeyId(envelope) ?? 0);
   }
 
   /** True if the envelope was sealed with an older DEK and should be sealed again. */
@@ -182,8 +262,9 @@ function contextOf(storeId: string): string {
   return `rekey keyring of store ${storeId}`;
 }
 
-function otherSeal(recorded: string, given: Seal): RekeyError {
-  const message = `This store was sealed by ${JSON.stringify(recorded)}, not by ${given.describe()}; start rekey with the seal it was made with.`;
+function otherSeal(recorded: readonly WrappedKeyring[], given: Seal): RekeyError {
+  const names = [...new Set(recorded.map(({ seal }) => JSON.stringify(seal)))].join(' and ');
+  const message = `This store was sealed by ${names}, not by ${given.describe()}; start rekey with the seal it was made with.`;
   return new RekeyError('invalid-state', message, { reason: 'other-seal' });
 }
 

@@ -1,8 +1,9 @@
 import { RekeyError, systemRandom } from '@rekey/core';
-import { Keyring, type KeyringRecord } from '../seal/keyring.ts';
+import { Keyring } from '../seal/keyring.ts';
 import type { Seal } from '../seal/seal.ts';
 import type { StoreDriver } from './driver.ts';
 import { Store } from './store.ts';
+import { KEYRING, StoreKeys } from './store-keys.ts';
 
 export interface OpenStoreOptions {
   readonly driver: StoreDriver;
@@ -15,8 +16,6 @@ export interface OpenStoreOptions {
   readonly place: string;
 }
 
-/** Collection and id of the one record that is not in an envelope; see {@link ./store.ts}. */
-const KEYRING = 'keyring';
 /** Bytes of randomness in a store id. */
 const STORE_ID = 12;
 
@@ -29,37 +28,23 @@ const STORE_ID = 12;
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { driver } = options;
   try {
-    const keyring = (await findKeyring(options)) ?? (await makeKeyring(options));
-    return new Store({ driver, keyring });
+    const keys = (await StoreKeys.open(options)) ?? (await makeKeys(options));
+    return new Store({ driver, keyring: keys.keyring, keys });
   } catch (error) {
     await driver.close();
     throw error;
   }
 }
 
-async function findKeyring({ driver, seal, place }: OpenStoreOptions): Promise<Keyring | null> {
-  const stored = await driver.get(KEYRING, KEYRING);
-  return stored === null ? null : Keyring.unwrap(parse(stored.body, place), seal);
-}
-
 /** Where several servers make the store at once, one of them wins; the others open what it made. */
-async function makeKeyring(options: OpenStoreOptions): Promise<Keyring> {
+async function makeKeys(options: OpenStoreOptions): Promise<StoreKeys> {
   const { driver, seal, now, place } = options;
   if (!options.create) throw unfinished(place);
   await seal.prepare();
   const made = Keyring.create(Buffer.from(systemRandom.bytes(STORE_ID)).toString('base64url'), now());
   const body = Buffer.from(JSON.stringify(await made.wrap(seal)));
-  const result = await driver.commit({ writes: [{ collection: KEYRING, id: KEYRING, body, expect: 0 }] });
-  return result.committed ? made : (await findKeyring(options))!;
-}
-
-function parse(body: Uint8Array, place: string): KeyringRecord {
-  try {
-    const { storeId, seal, wrapped } = JSON.parse(Buffer.from(body).toString()) as Partial<KeyringRecord>;
-    if (storeId !== undefined && seal !== undefined && wrapped !== undefined) return { storeId, seal, wrapped };
-  } catch {}
-  const message = `The keyring of the store ${place} cannot be read; restore a backup.`;
-  throw new RekeyError('integrity', message, { reason: 'keyring-malformed' });
+  await driver.commit({ writes: [{ collection: KEYRING, id: KEYRING, body, expect: 0 }] });
+  return (await StoreKeys.open(options))!;
 }
 
 function unfinished(place: string): RekeyError {

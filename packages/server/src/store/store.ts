@@ -37,9 +37,11 @@ import { fingerprintWrites, type PlacedValue } from './fingerprints.ts';
 import { Lru } from './lru.ts';
 import { RecordCache } from './record-cache.ts';
 import { findUnopenable } from './record-check.ts';
-import { openRecord, sealWrite } from './sealed-record.ts';
+import { SealedDriver } from './sealed-driver.ts';
+import { openRecord } from './sealed-record.ts';
 import type { Soon } from './soon.ts';
 import { StagedDriver } from './staged-driver.ts';
+import { KEYRING, type StoreKeys } from './store-keys.ts';
 
 /** The first one guesses; the others read. Only who writes the same value at the same moment is in the way. */
 const INDEX_ATTEMPTS = 6;
@@ -74,6 +76,8 @@ export interface CommitOptions {
 export interface StoreOptions {
   readonly driver: StoreDriver;
   readonly keyring: Keyring;
+  /** How the keyring stands in the store; left out where it lives and dies with this object. */
+  readonly keys?: StoreKeys;
   /** How old what is read may be, where other servers write too; {@link DEFAULT_STALENESS}. Milliseconds. */
   readonly staleness?: number;
   /** Milliseconds of a clock that never jumps; the machine's by default. */
@@ -123,7 +127,10 @@ export class Store {
   readonly storeId: string;
   /** For what is sealed outside the store: escrow journal, audit signing key. */
   readonly keyring: Keyring;
+  /** The keyring as it is kept and as it changes; null where it lives and dies with this object. */
+  readonly keys: StoreKeys | null;
   readonly #driver: StoreDriver;
+  readonly #sealed: SealedDriver;
   readonly #opaqueNames = new Lru<string>(NAME_CACHE);
   readonly #names = new RecordCache<SizedEntry<'name'>>(NAME_CACHE, () => 1);
   readonly #secrets = new RecordCache<SizedEntry<'secret'>>(SECRET_CACHE, (cached) => cached.size);
@@ -138,6 +145,8 @@ export class Store {
     this.#driver = driver;
     this.#now = options.now ?? Date.now;
     this.keyring = keyring;
+    this.keys = options.keys ?? null;
+    this.#sealed = new SealedDriver(driver, keyring, this.keys);
     this.storeId = keyring.storeId;
     const cache: ForgetfulCache = {
       forget: (collection, id) => this.#forget(collection, id),
@@ -163,7 +172,9 @@ export class Store {
   async get<K extends CollectionName>(collection: K, id: string): Promise<Entry<Collections[K]> | null> {
     if (collection === 'secret') return (await this.#getSecret(id)) as Entry<Collections[K]> | null;
     const stored = await this.#driver.get(collection, id);
-    return stored === null ? null : openRecord(this.keyring, collection, stored);
+    if (stored === null) return null;
+    await this.#sealed.haveKeyOf([stored]);
+    return openRecord(this.keyring, collection, stored);
   }
 
   /** In index order, at most `limit`; go on with `after` from the last one's value (its id for lists by id) and id. */
@@ -172,6 +183,7 @@ export class Store {
     query: Omit<ListQuery, 'collection'>,
   ): Promise<readonly ListedEntry<Collections[K]>[]> {
     const stored = await this.#driver.list({ ...query, collection });
+    await this.#sealed.haveKeyOf(stored);
     return stored.map((record) => ({ ...openRecord(this.keyring, collection, record), indexValue: record.indexValue }));
   }
 
@@ -190,7 +202,7 @@ export class Store {
     const values = valuesIn(writes);
     try {
       const result = await (values.length === 0
-        ? this.#write(writes, options)
+        ? this.#sealed.write(writes, options)
         : this.#writeIndexed(writes, values, options));
       if (!result.committed) throw conflicting(result.conflict);
       this.#feed.sawOwn(result.revision);
@@ -229,10 +241,35 @@ export class Store {
   getValue(secretId: string, versionId: string): Soon<SecretValue | null> {
     const id = `${secretId}/${versionId}`;
     const stored = this.#fresh(this.#values, id);
-    if (stored !== undefined) return this.#openValue(stored);
+    if (stored !== undefined && this.keyring.knows(stored.body)) return this.#openValue(stored);
     return this.#values
       .load(id, () => this.#driver.get('value', id))
-      .then((loaded) => (loaded === null ? null : this.#openValue(loaded)));
+      .then(async (loaded) => {
+        if (loaded === null) return null;
+        await this.#sealed.haveKeyOf([loaded]);
+        return this.#openValue(loaded);
+      });
+  }
+
+  /** Records of a collection as they are stored, by id; for {@link Store.reseal}. */
+  sealed(collection: CollectionName, after: string | null, limit: number): Promise<readonly StoredRecord[]> {
+    return this.#sealed.page(collection, after, limit);
+  }
+
+  /** A record as it is stored. */
+  findSealed(collection: CollectionName, id: string): Promise<StoredRecord | null> {
+    return this.#driver.get(collection, id);
+  }
+
+  /** See {@link SealedDriver.reseal}. Returns how many were sealed again. */
+  async reseal(collection: CollectionName, records: readonly StoredRecord[]): Promise<number> {
+    try {
+      const done = await this.#sealed.reseal(collection, records);
+      for (const { revision } of done) this.#feed.sawOwn(revision);
+      return done.reduce((count, { ids }) => count + ids.length, 0);
+    } finally {
+      for (const { id } of records) this.#forget(collection, id);
+    }
   }
 
   /** See {@link StoreDriver.claim}. Whoever gets the claim then reads what its last holder left. */
@@ -288,10 +325,6 @@ export class Store {
     await this.#driver.close();
   }
 
-  #write(writes: readonly StoreWrite[], { checks = [], fences = [] }: CommitOptions): Promise<CommitResult> {
-    return this.#driver.commit({ writes: writes.map((write) => sealWrite(this.keyring, write)), checks, fences });
-  }
-
   /**
    * Most values are new to the store, so that their fingerprints are taken to be: looking first would cost a question
    * to the store for each. Where one is known, or somebody writes it at the same time, the commit is made again.
@@ -308,7 +341,7 @@ export class Store {
     for (let attempt = 1; ; attempt += 1) {
       const index = await fingerprintWrites(attempt === 1 ? nothing : known, values, this.#now());
       const fresh = index.filter(({ collection, id }) => !written.has(`${collection}/${id}`));
-      const result = await this.#write([...writes, ...fresh], options);
+      const result = await this.#sealed.write([...writes, ...fresh], options);
       const contested = !result.committed && result.conflict.startsWith('fingerprint ');
       if (!contested || attempt === INDEX_ATTEMPTS) return result;
     }
@@ -330,7 +363,9 @@ export class Store {
   #load<K extends CollectionName>(collection: K, id: string, cache: RecordCache<SizedEntry<K>>) {
     return cache.load(id, async () => {
       const stored = await this.#driver.get(collection, id);
-      return stored === null ? null : { entry: openRecord(this.keyring, collection, stored), size: stored.body.length };
+      if (stored === null) return null;
+      await this.#sealed.haveKeyOf([stored]);
+      return { entry: openRecord(this.keyring, collection, stored), size: stored.body.length };
     });
   }
 
@@ -346,6 +381,8 @@ export class Store {
     if (collection === 'secret') this.#secrets.forget(id);
     else if (collection === 'name') this.#names.forget(id);
     else if (collection === 'value') this.#values.forget(id);
+    // Where it cannot follow, that is told when something needs it; the upkeep of the keys tries again, too.
+    else if (collection === KEYRING) void this.keys?.reload().catch(() => {});
     for (const follower of this.#followers) follower.forget(collection, id);
   }
 

@@ -112,6 +112,72 @@ describe('the escrow journal', () => {
     assert.deepEqual(await versionsOf(await openJournal()), versions(1, 3));
   });
 
+  it('follows a new DEK: nothing is left that the old one opens, and the KEK alone still reads all of it', async () => {
+    const journal = await openJournal('journal', 'copy');
+    await journal.append(entry(1));
+    await journal.append(entry(2));
+    const old = keyring;
+    keyring = keyring.renewed(1);
+    assert.equal(await journal.follow(keyring, await keyring.wrap(seal)), 2);
+    await journal.append(entry(3));
+    assert.deepEqual(await versionsOf(journal), versions(1, 3));
+    await journal.close();
+    const dropped = keyring.withoutOlder();
+    for (const name of ['journal', 'copy']) {
+      const lines = (await readFile(file(name), 'utf8')).trimEnd().split('\n');
+      const bodies = lines.flatMap((line) => (JSON.parse(line) as { body?: string }).body ?? []);
+      assert.equal(bodies.length, 4, 'a start and three entries');
+      for (const body of bodies) assert.equal(old.knows(Buffer.from(body, 'base64')), false);
+      assert.equal(lines.filter((line) => line.includes('"kind":"keyring"')).length, 1);
+      assert.equal((await stat(file(name))).mode & 0o777, 0o600);
+    }
+    keyring = dropped;
+    assert.deepEqual(await versionsOf(await openJournal('journal', 'copy')), versions(1, 3));
+  });
+
+  it('is carried on where a crash fell between two copies that are sealed anew', async () => {
+    const journal = await openJournal('journal', 'copy');
+    await journal.append(entry(1));
+    await journal.close();
+    await copyFile(file('copy'), file('copy-before'));
+    keyring = keyring.renewed(1);
+    await (await openJournal('journal', 'copy')).close();
+    await copyFile(file('copy-before'), file('copy'));
+    const again = await openJournal('journal', 'copy');
+    await again.append(entry(2));
+    assert.deepEqual(await versionsOf(again), versions(1, 2));
+    await again.close();
+    keyring = keyring.withoutOlder();
+    for (const name of ['journal', 'copy']) assert.deepEqual(await versionsOf(await openJournal(name)), versions(1, 2));
+  });
+
+  it('keeps what it cannot read, and the keyrings that may open it, when it is sealed anew', async () => {
+    const journal = await openJournal();
+    await journal.append(entry(1));
+    await journal.append(entry(2));
+    await journal.close();
+    const lines = (await readFile(file('journal'), 'utf8')).split('\n');
+    const damaged = lines.map((line) =>
+      line.includes('"n":1,') && line.includes('entry') ? line.replace(/.{6}"}$/, 'AAAAAA"}') : line,
+    );
+    await writeFile(file('journal'), damaged.join('\n'));
+    keyring = keyring.renewed(1);
+    const again = await openJournal();
+    assert.deepEqual(await versionsOf(again), ['problem', 'version-2']);
+    const after = await readFile(file('journal'), 'utf8');
+    assert.ok(after.includes('AAAAAA"}'));
+    assert.ok(after.split('"kind":"keyring"').length > 2);
+  });
+
+  it('is not written to at each start while nothing changes', async () => {
+    const wrapped = await keyring.wrap(seal);
+    const start = () => FileEscrowJournal.open({ paths: [file('journal')], keyring, wrapped, seal });
+    await (await start()).close();
+    const before = await readFile(file('journal'));
+    await (await start()).close();
+    assert.deepEqual(await readFile(file('journal')), before);
+  });
+
   it('survives a last line torn at any byte, and goes on behind the last whole one', async () => {
     const journal = await openJournal();
     await journal.append(entry(1));
@@ -173,7 +239,7 @@ describe('an escrow journal somebody tampered with', () => {
     assert.deepEqual(await versionsOf(journal), ['version-1', 'problem', 'version-3', 'version-4']);
     assert.match(
       (await sentences(journal))[0]!,
-      /^Line 6 of the escrow journal .* is entry 3, but entry 2 should stand there\.$/,
+      /^Line 5 of the escrow journal .* is entry 3, but entry 2 should stand there\.$/,
     );
   });
 
@@ -274,9 +340,12 @@ describe('an escrow journal on two disks', () => {
   });
 
   it('refuses copies that contradict each other', async () => {
-    for (const name of ['a', 'b']) {
+    for (const [name, number] of [
+      ['a', 1],
+      ['b', 2],
+    ] as const) {
       const journal = await openJournal(name);
-      await journal.append(entry(1));
+      await journal.append(entry(number));
       await journal.close();
     }
     await assert.rejects(openJournal('a', 'b'), { code: 'integrity', reason: 'escrow-copies-differ' });

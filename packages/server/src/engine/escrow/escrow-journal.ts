@@ -10,10 +10,11 @@ import {
   type EscrowSource,
   isDroppable,
 } from './escrow.ts';
-import { catchUp } from './escrow-copies.ts';
+import { catchUp, type LineOfCopy } from './escrow-copies.ts';
 import { AppendFile } from './escrow-file.ts';
 import { checkHeader, decodeLine, ESCROW_FORMAT, ESCROW_PURPOSE, type EscrowLine, encodeLine } from './escrow-line.ts';
-import { EscrowReader, lastNumbered } from './escrow-reader.ts';
+import { EscrowReader, keyringLine, lastNumbered } from './escrow-reader.ts';
+import { resealed } from './escrow-reseal.ts';
 
 export interface EscrowJournalOptions {
   /** One file, or one on each of several disks; made if absent. */
@@ -65,11 +66,12 @@ export class FileEscrowJournal implements EscrowJournal, EscrowSource {
     try {
       for (const path of options.paths) files.push(await AppendFile.open(path));
       await Promise.all(files.map((file) => checkOwner(file, options.keyring.storeId)));
-      await catchUp(files);
+      await catchUp(files, (one, other) => isSameEntry(one, other, options));
       if ((await lastNumbered(files[0]!)) === null) await beginAll(files, options);
       const last = await lastNumbered(files[0]!);
       const journal = new FileEscrowJournal(files, options, last?.n ?? 0);
       await journal.useKeyring(options.keyring, options.wrapped);
+      await journal.#inTurn(() => journal.#sealAnew(options.wrapped));
       return journal;
     } catch (error) {
       await Promise.all(files.map((file) => file.close()));
@@ -104,9 +106,21 @@ export class FileEscrowJournal implements EscrowJournal, EscrowSource {
   /** Seals with another keyring from now on: after a new DEK, or the same DEKs wrapped by a new KEK. */
   async useKeyring(keyring: Keyring, wrapped: KeyringRecord): Promise<void> {
     await this.#inTurn(async () => {
-      await this.#write(encodeLine({ kind: 'keyring', keyring: wrapped }));
+      if (!(await this.#holdsLast(wrapped))) await this.#write(encodeLine({ kind: 'keyring', keyring: wrapped }));
       this.#keyring = keyring;
     });
+  }
+
+  /**
+   * Follows the store's keyring: takes along the record that stands there, and leaves no entry sealed with a DEK that is
+   * not active, so that the older ones can be dropped.
+   *
+   * @returns the DEK under which every entry is sealed that can be read at all
+   */
+  async follow(keyring: Keyring, wrapped: KeyringRecord): Promise<number> {
+    await this.useKeyring(keyring, wrapped);
+    await this.#inTurn(() => this.#sealAnew(wrapped));
+    return keyring.activeId;
   }
 
   /**
@@ -155,6 +169,30 @@ export class FileEscrowJournal implements EscrowJournal, EscrowSource {
     throw failure.reason;
   }
 
+  /** Whether each copy's newest keyring is this one. */
+  async #holdsLast(wrapped: KeyringRecord): Promise<boolean> {
+    const wanted = JSON.stringify(wrapped);
+    for (const file of this.#files) {
+      let last: string | null = null;
+      for await (const { text } of file.lines()) {
+        const line = keyringLine(text);
+        if (line !== null) last = JSON.stringify(line.keyring);
+      }
+      if (last !== wanted) return false;
+    }
+    return true;
+  }
+
+  /** A copy after the other: a crash in between leaves two that hold the same, sealed apart. */
+  async #sealAnew(wrapped: KeyringRecord): Promise<void> {
+    const keyring = this.#keyring;
+    for (const file of this.#files) {
+      const reader = new EscrowReader(file, this.#seal, keyring);
+      const draft = await resealed({ file, reader, keyring, wrapped });
+      if (draft !== null) await file.replace(draft);
+    }
+  }
+
   async #compact(facts: { now: number; backedUpAt: number | null; wrapped: KeyringRecord }): Promise<number> {
     const cut = await this.#findCut(facts);
     if (cut === null) return 0;
@@ -193,6 +231,12 @@ export class FileEscrowJournal implements EscrowJournal, EscrowSource {
     this.#turn = mine.catch(() => {});
     return mine;
   }
+}
+
+async function isSameEntry(one: LineOfCopy, other: LineOfCopy, options: EscrowJournalOptions): Promise<boolean> {
+  const open = ({ file, text }: LineOfCopy) => new EscrowReader(file, options.seal, options.keyring).open(text);
+  const [mine, theirs] = [await open(one), await open(other)];
+  return mine !== null && theirs !== null && Buffer.from(mine).equals(theirs);
 }
 
 /** First lines of a journal whose first entry will be the one after `n`. */

@@ -9,6 +9,7 @@ export class EscrowReader {
   readonly #file: AppendFile;
   readonly #seal: Seal;
   readonly #own: Keyring;
+  #found: Promise<readonly Keyring[]> | null = null;
 
   constructor(file: AppendFile, seal: Seal, own: Keyring) {
     this.#file = file;
@@ -16,8 +17,14 @@ export class EscrowReader {
     this.#own = own;
   }
 
+  /** What a numbered line holds; null if no keyring opens it. */
+  async open(text: string): Promise<Uint8Array | null> {
+    const line = decodeLine(text);
+    if (line?.kind !== 'entry' && line?.kind !== 'start') return null;
+    return openWith([this.#own], line) ?? openWith(await this.#others(), line);
+  }
+
   async *scan(): AsyncGenerator<EscrowFinding> {
-    const keyrings = await this.#keyrings();
     let last: number | null = null;
     let number = 0;
     for await (const found of this.#file.lines()) {
@@ -28,14 +35,14 @@ export class EscrowReader {
       }
       const line = decodeLine(found.text);
       if (line?.kind === 'header' || line?.kind === 'keyring') continue;
-      const finding = this.#read(line, last, number, keyrings);
+      const finding = this.#read(line, line === null ? null : await this.open(found.text), last, number);
       if (finding.gap !== null) yield finding.gap;
       if (finding.result !== null) yield finding.result;
       last = line?.n ?? (last === null ? null : last + 1);
     }
   }
 
-  #read(line: Numbered | null, last: number | null, number: number, keyrings: readonly Keyring[]): Reading {
+  #read(line: Numbered | null, plain: Uint8Array | null, last: number | null, number: number): Reading {
     const problem = (text: string): EscrowFinding => ({
       kind: 'problem',
       line: number,
@@ -43,7 +50,6 @@ export class EscrowReader {
     });
     if (line === null) return { gap: null, result: problem('is damaged') };
     const gap = gapBefore(line, last);
-    const plain = openWith(keyrings, line);
     const entry = plain === null ? null : decodeEntry(line, plain);
     const broken = plain === null ? problem('was altered, moved or sealed with a key that is gone') : null;
     return {
@@ -52,18 +58,32 @@ export class EscrowReader {
     };
   }
 
-  /** Newest first: a later keyring opens what earlier ones sealed, and may be wrapped by the KEK that is in force. */
-  async #keyrings(): Promise<readonly Keyring[]> {
+  /**
+   * The keyrings in the journal, asked for when the store's own does not open a line: unwrapping one may be a question to
+   * another house. Newest first: a later keyring opens what earlier ones sealed, and may be wrapped by the KEK in force.
+   */
+  #others(): Promise<readonly Keyring[]> {
+    this.#found ??= this.#findOthers();
+    return this.#found;
+  }
+
+  async #findOthers(): Promise<readonly Keyring[]> {
     const found = new Map<string, Keyring>();
     for await (const { text } of this.#file.lines()) {
-      if (!text.startsWith('{"kind":"keyring"')) continue;
-      const line = decodeLine(text);
-      if (line?.kind !== 'keyring' || found.has(line.keyring.wrapped)) continue;
+      const line = keyringLine(text);
+      if (line === null || found.has(line.keyring.wrapped)) continue;
       const keyring = await Keyring.unwrap(line.keyring, this.#seal).catch(() => null);
       if (keyring !== null) found.set(line.keyring.wrapped, keyring);
     }
-    return [this.#own, ...[...found.values()].reverse()];
+    return [...found.values()].reverse();
   }
+}
+
+/** Null for any other line. */
+export function keyringLine(text: string): Extract<EscrowLine, { kind: 'keyring' }> | null {
+  if (!text.startsWith('{"kind":"keyring"')) return null;
+  const line = decodeLine(text);
+  return line?.kind === 'keyring' ? line : null;
 }
 
 type Numbered = Extract<EscrowLine, { kind: 'entry' | 'start' }>;
