@@ -7,6 +7,7 @@ import { atEnd } from './support/cleanup.ts';
 import { rootClient, textOf } from './support/clients.ts';
 import { assertSentence } from './support/sentences.ts';
 import { runRekey, startServer, temporaryFolder } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const PASSPHRASE = 'brittle lantern over seven quiet hills';
 const TOKEN = 'hvs.a-token-for-the-end-to-end-test';
@@ -86,5 +87,38 @@ describe('a store sealed by something else than a key file', () => {
     await writeFile(token, 'hvs.revoked');
     const refused = await runRekey(['serve', '--data', dataFolder, '--config', config, '--listen', '127.0.0.1:0']);
     assertSentence(refused, 1, /refused rekey's token/);
+  });
+});
+
+describe('keys are changed while a server runs', () => {
+  test('by a new DEK, and by a passphrase that takes over from the key file at the next start', async (context) => {
+    const folder = await temporaryFolder(context);
+    const [dataFolder, file] = [join(folder, 'data'), join(folder, 'passphrase')];
+    await writeFile(file, PASSPHRASE, { mode: 0o600 });
+    const server = await startServer({ dataFolder, test: context });
+    const client = rootClient(server.endpoint);
+    await client.call('CreateSecret', { Name: 'one', SecretString: 'kept' });
+    const rotated = await runRekey(['keys', 'rotate', '--wait', '--data', dataFolder]);
+    assert.equal(rotated.code, 0, rotated.err);
+    assert.match(rotated.out, /^key 2, made [^(]*$/m);
+    const wish = ['keys', 'rewrap', '--data', dataFolder, '--seal', 'passphrase', '--passphrase-file', file];
+    const wrapped = await runRekey(wish);
+    assert.equal(wrapped.code, 0, wrapped.err);
+    assert.match(wrapped.out, /opens the store, too/);
+    assertSentence(await runRekey(wish), 1, /handed over to another seal already/);
+    assert.equal(await textOf(client, 'one'), 'kept');
+    assert.equal(await server.stop(), 0);
+
+    const words = ['--seal', 'passphrase', '--passphrase-file', file];
+    const again = await startServer({ dataFolder, words, test: context });
+    const handedOver = await until(async () => {
+      const { rewrap } = await rootClient(again.endpoint).native('GET', '/rekey/keys');
+      return rewrap === null ? true : null;
+    }, 30_000);
+    assert.ok(handedOver);
+    assert.equal(await textOf(rootClient(again.endpoint), 'one'), 'kept');
+    assert.equal(await again.stop(), 0);
+    const refused = await runRekey(['serve', '--data', dataFolder, '--listen', '127.0.0.1:0']);
+    assertSentence(refused, 1, /sealed by "passphrase", not by the key file/);
   });
 });

@@ -30,6 +30,7 @@ import { listen } from './host/listen.ts';
 import { leaveServerNote, removeServerNote } from './host/running-server.ts';
 import { alertSenders } from './opening/alert-senders.ts';
 import { openAudit } from './opening/audit-opening.ts';
+import { openKeyUpkeep } from './opening/key-upkeep.ts';
 import { ensureRoot, type RootCredentials, rootKeyOf } from './opening/root-credentials.ts';
 import { accessUnder, type MakeRotationFunction, rotationFunctions } from './opening/rotation-functions.ts';
 import { openStorage } from './opening/storage-opening.ts';
@@ -89,7 +90,7 @@ async function start(
   const holder = holderOf(config);
   const { region, replicaRegions, account } = config;
 
-  const { store, escrow, compactEscrow, close: closeStorage } = await openStorage(config);
+  const { store, escrow, compactEscrow, followKeys, close: closeStorage } = await openStorage(config);
   closers.push(closeStorage);
   const { root, made } = await ensureRoot(store, environment, random);
   const { audit, close: closeAudit } = await openAudit(config, store, log);
@@ -131,6 +132,10 @@ async function start(
   const rootKeyId = root.accessKeyId;
   const sessions = new Sessions({ store, directory, clock, random, account, rootKeyId });
   const webIdentities = webIdentityVerifier(directory, config.issuers, rules, () => clock.now());
+  const keyUpkeep = openKeyUpkeep(
+    { ...parts, holder, followKeys },
+    { dataFolder: config.dataFolder, shared: config.storeAddress !== null },
+  );
   const service = createService({
     ...parts,
     escrow,
@@ -145,6 +150,7 @@ async function start(
     freezes,
     environments: config.environments,
     holds,
+    keys: keyUpkeep.parts,
     access: { directory, uses, providers: rules },
     sts: { sessions, rootKeyId, verifyWebIdentity: (token) => webIdentities.verify(token) },
     random,
@@ -187,6 +193,8 @@ async function start(
   closers.push(() => listener.stop());
   outbox.start();
   closers.push(() => outbox.stop());
+  keyUpkeep.start();
+  closers.push(() => keyUpkeep.stop());
   quarantine.start();
   closers.push(() => quarantine.stop());
   driftWatch.start();

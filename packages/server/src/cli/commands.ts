@@ -7,6 +7,7 @@ import { addFreeze } from './freeze.ts';
 import { addHolders } from './holders.ts';
 import { addImport } from './import-aws.ts';
 import { addInit } from './init.ts';
+import { addKeys } from './keys.ts';
 import { addPlan } from './plan.ts';
 import { addPolicy } from './policy.ts';
 import type { AddCommand } from './program.ts';
@@ -46,6 +47,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addBackup,
   addRestore,
   addQuarantine,
+  addKeys,
   addAudit,
   addDoctor,
 ];

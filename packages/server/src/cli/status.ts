@@ -17,6 +17,7 @@ interface StatusAnswer {
   readonly postponed: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
   readonly next: readonly { readonly name: string; readonly plannedAt: number }[];
   readonly drifted: readonly { readonly name: string; readonly since: number; readonly reason: string }[];
+  readonly keys: string | null;
   readonly alerts: readonly { readonly text: string; readonly since: number }[];
 }
 
@@ -47,6 +48,7 @@ export function describeStatus(answer: StatusAnswer, now: number): string {
   return [
     `rekey ${answer.version}: ${counted(answer.secrets, 'secret')}, ${counted(answer.running.length, 'rotation')} running, ${troubles === 0 ? 'no trouble' : `${troubles} in trouble`}`,
     ...(answer.quarantined ? ['', 'QUARANTINE: nothing rotates; see `rekey quarantine status`'] : []),
+    ...(answer.keys === null ? [] : ['', `Keys: ${printable(answer.keys)}; see \`rekey keys status\``]),
     ...section('Blocked (needs a person)', answer.blocked.map(record)),
     ...section(
       'Alerts that stand',

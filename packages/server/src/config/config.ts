@@ -177,7 +177,7 @@ function parseLogLevel(text: string): ServerConfig['logLevel'] {
   return level;
 }
 
-async function readConfigFile(named: string | null, dataFolder: string | null): Promise<FileConfig> {
+export async function readConfigFile(named: string | null, dataFolder: string | null): Promise<FileConfig> {
   const path = named ?? (dataFolder === null ? null : join(dataFolder, 'rekey.yaml'));
   const text = path === null ? null : readText(path, named !== null);
   if (path === null || text === null) return {};

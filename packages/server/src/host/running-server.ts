@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RekeyError } from '@rekey/core';
-import { openDataFolderForReading } from '../opening/data-folder.ts';
+import { openDataFolderForReading, type ToldStore } from '../opening/data-folder.ts';
 import { readRoot } from '../opening/root-credentials.ts';
 import type { SealSettings } from '../seal/open-seal.ts';
 import { PostgresAddress } from '../store/postgres/address.ts';
@@ -27,6 +27,19 @@ export interface RunningServer {
 
 const NOTE = 'server.json';
 
+/** The store and seal of the server that runs on a folder, as it says them itself; null if none runs there. */
+export function findServerNote(dataFolder: string): ToldStore | null {
+  const note = readNote(dataFolder);
+  return note === null || !isAlive(note.processId) ? null : toldBy(note);
+}
+
+function toldBy({ store, seal }: ServerNote): ToldStore {
+  return {
+    ...(store === undefined ? {} : { address: PostgresAddress.parse(store) }),
+    ...(seal === undefined ? {} : { seal }),
+  };
+}
+
 export function leaveServerNote(dataFolder: string, note: ServerNote): void {
   writeFileSync(join(dataFolder, NOTE), `${JSON.stringify(note)}\n`, { mode: 0o600 });
 }
@@ -51,10 +64,7 @@ export async function readRunningServer(dataFolder: string): Promise<RunningServ
         reason: 'no-server',
       },
     );
-  const store = await openDataFolderForReading(dataFolder, {
-    ...(note.store === undefined ? {} : { address: PostgresAddress.parse(note.store) }),
-    ...(note.seal === undefined ? {} : { seal: note.seal }),
-  });
+  const store = await openDataFolderForReading(dataFolder, toldBy(note));
   try {
     const root = await readRoot(store);
     if (root === null)

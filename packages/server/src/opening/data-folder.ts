@@ -5,6 +5,7 @@ import { RekeyError, systemRandom } from '@rekey/core';
 import type { Checkpoint } from '../audit/checkpoint.ts';
 import { readConfig, type ServerConfig } from '../config/config.ts';
 import { describeSection, isDefaultSeal } from '../config/seal-settings.ts';
+import { forgetKeyServer, listKeyServers } from '../engine/keys/key-servers.ts';
 import { copyKeyFile } from '../seal/local-key.ts';
 import { openSeal, type SealSettings } from '../seal/open-seal.ts';
 import type { Seal } from '../seal/seal.ts';
@@ -215,6 +216,7 @@ async function finishRestore(
   const store = await openSqliteStore({ dataDir: dataFolder, seal, create: false });
   try {
     await store.commit([{ collection: 'setting', id: AUDIT_HEAD, record: null }]);
+    for (const { id } of await listKeyServers(store)) await forgetKeyServer(store, id);
     if (journals !== null) await mergeEscrowJournals({ into, journals, store, seal });
   } finally {
     await store.close();

@@ -11,6 +11,7 @@ import type { TargetLook } from '../engine/target/target-look.ts';
 import type { HolderRecord } from '../store/collections.ts';
 import type { Store } from '../store/store.ts';
 import type { AccessOptions } from './access/access.ts';
+import type { KeyParts } from './keys.ts';
 import type { StsOptions } from './sts/sts.ts';
 import type { UpkeepParts } from './upkeep.ts';
 
@@ -31,6 +32,7 @@ export interface ServiceParts {
   readonly freezes: Freezes;
   readonly environments: Environments;
   readonly holds: Holds;
+  readonly keys: KeyParts;
   readonly access: AccessOptions;
   readonly sts: StsOptions;
   readonly clock: Pick<Clock, 'now'>;

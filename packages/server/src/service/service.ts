@@ -3,6 +3,7 @@ import { type Access, createAccess } from './access/access.ts';
 import { CorrectionCases } from './corrections.ts';
 import { Declarations } from './declaration/declarations.ts';
 import { FreezeCases } from './freezes.ts';
+import { KeyCases } from './keys.ts';
 import type { ServiceParts } from './parts.ts';
 import { Permissions } from './permit.ts';
 import { purgeJob } from './purge.ts';
@@ -35,6 +36,7 @@ export interface Service {
   readonly passwords: RandomPasswords;
   readonly status: StatusCase;
   readonly upkeep: UpkeepCases;
+  readonly keys: KeyCases;
   readonly access: Access;
   readonly declarations: Declarations;
   readonly sts: Sts;
@@ -63,6 +65,7 @@ export function createService(parts: ServiceParts): Service {
     passwords: new RandomPasswords(parts.random, cases),
     status: new StatusCase(parts, cases),
     upkeep: new UpkeepCases(parts.upkeep, cases),
+    keys: new KeyCases(parts.keys, cases),
     access,
     declarations: new Declarations(parts, cases, permissions),
     sts: new Sts({ ...parts, ...parts.sts, directory }, cases, access.inline),

@@ -24,6 +24,8 @@ export interface Status {
   /** Secrets whose target refuses what is current. */
   readonly drifted: readonly { readonly name: string; readonly since: number; readonly reason: string }[];
   readonly alerts: readonly AlertRecord[];
+  /** How far a change of the store's keys is, in one sentence; null while there is none. */
+  readonly keys: string | null;
 }
 
 export const MOST_SHOWN = 200;
@@ -90,6 +92,13 @@ export class StatusCase {
       next: next.map(({ record }) => ({ name: record.name, plannedAt: record.rotation?.plannedAt ?? now })),
       drifted: await this.#drifted(),
       alerts: alerts.map(({ record }) => record),
+      keys: await this.#keys(),
     };
+  }
+
+  /** A store in memory has no keys to tell of. */
+  async #keys(): Promise<string | null> {
+    const status = await this.#parts.keys.status().catch(() => null);
+    return status?.rotation ?? status?.rewrap ?? null;
   }
 }

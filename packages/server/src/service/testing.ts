@@ -80,6 +80,13 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
     freezes: engine.freezes,
     environments: { production: ['prod/*'] },
     holds: engine.holds,
+    keys: {
+      status: async () => NO_KEY_STATUS,
+      rotate: async () => NO_KEY_STATUS,
+      addWrap: async () => NO_KEY_STATUS,
+      cancelWrap: async () => NO_KEY_STATUS,
+      forget: async () => NO_KEY_STATUS,
+    },
     access: { directory, uses, providers: { allowHttp: false } },
     sts: {
       sessions,
@@ -94,6 +101,11 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
   });
   return { service, engine, clock, holders, directory, uses, sessions, audited, breakAudit };
 }
+
+const NO_KEY_STATUS = {
+  ...{ seal: 'the seal', seals: ['local-key'], activeKey: { id: 1, madeAt: 0 }, keys: 1 },
+  ...{ rotation: null, rewrap: null, lastRotation: null, servers: [] },
+};
 
 const ROOT_KEY_ID = 'AKIAIOSFODNN7EXAMPLE';
 

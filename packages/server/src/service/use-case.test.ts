@@ -55,6 +55,11 @@ const USE_CASES: Readonly<Record<string, (service: Service, caller: Caller) => P
   'rekey:EndQuarantine': ({ upkeep }, caller) => upkeep.endQuarantine(caller, { despiteFindings: false }),
   'rekey:GetQuarantine': ({ upkeep }, caller) => upkeep.quarantine(caller),
   'rekey:GetStatus': ({ status }, caller) => status.get(caller),
+  'rekey:GetKeys': ({ keys }, caller) => keys.describe(caller),
+  'rekey:RotateKeys': ({ keys }, caller) => keys.rotate(caller),
+  'rekey:RewrapKeys': ({ keys }, caller) => keys.rewrap(caller, { seal: 'x', wrapped: 'x', keyringRevision: 1 }),
+  'rekey:RewrapKeys by cancelling': ({ keys }, caller) => keys.cancelRewrap(caller),
+  'rekey:ForgetKeyServer': ({ keys }, caller) => keys.forgetServer(caller, 'x'),
   'rekey:ListHolders': ({ rotation }, caller) => rotation.holders(caller, 'a'),
   'rekey:PlanRotation': ({ rotation }, caller) => rotation.plan(caller, 'a'),
   'rekey:RepairSecret': ({ corrections }, caller) => corrections.repair(caller, 'a'),
@@ -73,9 +78,21 @@ describe('every use case', () => {
   test('is in this table', async () => {
     const { service } = await open();
     // All of them go through `cases`, which holds none itself; those about users, roles and the like are tested beside them.
-    const { secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep } =
+    const { secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep, keys } =
       service;
-    const classes = [secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep];
+    const classes = [
+      secrets,
+      values,
+      rotation,
+      corrections,
+      replicas,
+      policies,
+      simulation,
+      passwords,
+      status,
+      upkeep,
+      keys,
+    ];
     const methods = [...classes, service.declarations].flatMap((part) =>
       Object.getOwnPropertyNames(Object.getPrototypeOf(part)).filter((name) => name !== 'constructor'),
     );

@@ -13,7 +13,7 @@
  *                    all others   JSON, UTF-8
  *
  *   the one record that is not in an envelope (it is wrapped by the seal itself)
- *     collection `keyring`, id `keyring`: JSON KeyringRecord
+ *     collection `keyring`, id `keyring`: JSON KeyringRecord; every commit checks that the one in hand still stands there
  * ```
  *
  * What the envelope does not bind is the revision: whoever can write the store's files can put an older body of the

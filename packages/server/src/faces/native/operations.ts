@@ -1,11 +1,19 @@
 import type { Caller } from '@rekey/core';
 import type { DeclarationWish } from '../../service/declaration/declarations.ts';
+import type { RewrapWish } from '../../service/keys.ts';
 import type { RotationWish } from '../../service/rotation.ts';
 import type { Service } from '../../service/service.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import { type FreezeWish, type RotateWish, readFreezeForm, readRotateWish } from './order-wishes.ts';
 import type { Route } from './routes.ts';
-import { readDeclarationWish, readQuarantineEnd, readRotationWish, readSimulationWish } from './wishes.ts';
+import {
+  readDeclarationWish,
+  readForget,
+  readQuarantineEnd,
+  readRewrap,
+  readRotationWish,
+  readSimulationWish,
+} from './wishes.ts';
 
 /** A native request after authentication and parsing. */
 export interface NativeRequest<Wish = unknown> {
@@ -53,6 +61,11 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'POST', pattern: '/rekey/plan', handler: withBody(readDeclarationWish, planDeclaration) },
   { method: 'POST', pattern: '/rekey/apply', handler: withBody(readDeclarationWish, applyDeclaration) },
   { method: 'POST', pattern: '/rekey/roles/:name/revoke-sessions', handler: withoutBody(revokeSessions) },
+  { method: 'GET', pattern: '/rekey/keys', handler: withoutBody(describeKeys) },
+  { method: 'POST', pattern: '/rekey/keys/rotate', handler: withoutBody(rotateKeys) },
+  { method: 'POST', pattern: '/rekey/keys/rewrap', handler: withBody(readRewrap, rewrapKeys) },
+  { method: 'POST', pattern: '/rekey/keys/rewrap/cancel', handler: withoutBody(cancelRewrap) },
+  { method: 'POST', pattern: '/rekey/keys/forget', handler: withBody(readForget, forgetKeyServer) },
   { method: 'POST', pattern: '/rekey/backup', handler: withoutBody(backup) },
 ];
 
@@ -157,6 +170,26 @@ async function applyDeclaration(
   { service }: NativeDeps,
 ) {
   return service.declarations.apply(caller, wish);
+}
+
+async function describeKeys({ caller }: NativeRequest, { service }: NativeDeps) {
+  return service.keys.describe(caller);
+}
+
+async function rotateKeys({ caller }: NativeRequest, { service }: NativeDeps) {
+  return service.keys.rotate(caller);
+}
+
+async function rewrapKeys({ caller, wish }: NativeRequest<RewrapWish>, { service }: NativeDeps) {
+  return service.keys.rewrap(caller, wish);
+}
+
+async function cancelRewrap({ caller }: NativeRequest, { service }: NativeDeps) {
+  return service.keys.cancelRewrap(caller);
+}
+
+async function forgetKeyServer({ caller, wish }: NativeRequest<{ server: string }>, { service }: NativeDeps) {
+  return service.keys.forgetServer(caller, wish.server);
 }
 
 async function backup({ caller }: NativeRequest, { service }: NativeDeps) {

@@ -37,6 +37,14 @@ export const freezeBody = z.strictObject({
 
 export const quarantineBody = z.strictObject({ despiteFindings: z.boolean().optional() });
 
+/** A keyring of sixty DEKs, wrapped, in base64. */
+export const rewrapBody = z.strictObject({
+  seal: z.string().regex(/^[a-z]+(-[a-z]+)*$/, 'takes the kind of a seal'),
+  wrapped: z.base64().max(16_384),
+  keyringRevision: z.int().min(1),
+});
+export const forgetBody = z.strictObject({ server: z.string().min(1).max(64) });
+
 export const simulationBody = z.strictObject({
   principal: z.string().min(1).max(2048),
   action: z.string().min(1).max(256),

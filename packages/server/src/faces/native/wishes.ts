@@ -2,6 +2,7 @@ import { parseDuration, RekeyError, type RotationRule, type RotationSettings, ru
 import type { ZodType } from 'zod';
 import type { Declaration } from '../../service/declaration/declaration.ts';
 import type { DeclarationWish } from '../../service/declaration/declarations.ts';
+import type { RewrapWish } from '../../service/keys.ts';
 import type { RotationWish } from '../../service/rotation.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import type { RotationBody } from './wish-forms.ts';
@@ -31,6 +32,16 @@ function rotationWish(wish: RotationBody): RotationWish {
 export async function readQuarantineEnd(body: unknown): Promise<{ readonly despiteFindings: boolean }> {
   const { quarantineBody } = await import('./wish-forms.ts');
   return { despiteFindings: check(quarantineBody, body).despiteFindings ?? false };
+}
+
+export async function readRewrap(body: unknown): Promise<RewrapWish> {
+  const { rewrapBody } = await import('./wish-forms.ts');
+  return check(rewrapBody, body);
+}
+
+export async function readForget(body: unknown): Promise<{ readonly server: string }> {
+  const { forgetBody } = await import('./wish-forms.ts');
+  return check(forgetBody, body);
 }
 
 /** Reads the body of `POST /rekey/policy/simulate`; without a secret it is about none. */
