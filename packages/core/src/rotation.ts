@@ -171,6 +171,8 @@ export interface RotationRecord {
   readonly oldRefusedAt: number | null;
   /** Sessions of the old value that were ended; left out where none were to be. */
   readonly sessionsEnded?: SessionsEnded;
+  /** By when its schedule wants it to be done; left out or null for one that somebody asked for. */
+  readonly dueBy?: number | null;
   /** Left out or null where nothing is overridden. */
   readonly override?: RotationOverride | null;
   /** What it waits for was one of these, when it last waited. */

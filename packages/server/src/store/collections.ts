@@ -14,6 +14,7 @@ import type {
 } from '@rekey/core';
 import type { BreachRecord } from './breach-record.ts';
 import type { FingerprintRecord } from './fingerprints.ts';
+import { turnIndex } from './turn-index.ts';
 
 /** Everything rekey keeps, by collection. A new kind of record is a line here and one in {@link INDEXES}. */
 export interface Collections {
@@ -181,6 +182,7 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
     secret: `${rotation.secretId}/${sortable(rotation.number)}`,
     ...(rotation.nextAttemptAt === null ? {} : { next: sortable(rotation.nextAttemptAt) }),
     ...(rotation.state === 'blocked' ? { blocked: sortable(rotation.createdAt) } : {}),
+    ...turnIndex(rotation, sortable),
   }),
   holder: (holder) => ({ secret: `${holder.secretId}/${sortable(holder.lastSeenAt)}` }),
   holding: ({ secretId, lastSeenAt }) => ({ secret: `${secretId}/${sortable(lastSeenAt)}` }),

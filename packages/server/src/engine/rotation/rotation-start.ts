@@ -161,6 +161,7 @@ export function newRecord(
     retireAt: null,
     oldRefusedAt: null,
     ...(override === undefined ? {} : { override }),
+    ...(cause === 'schedule' ? { dueBy: rotation.deadlineAt } : {}),
     steps: [],
   };
 }

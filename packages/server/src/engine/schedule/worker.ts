@@ -7,6 +7,7 @@ import {
   type SecretRecord,
 } from '@rekey/core';
 import type { ListedEntry } from '../../store/store.ts';
+import { urgencyOf } from '../../store/turn-index.ts';
 import type { Holds } from '../order/hold.ts';
 import { isQuarantined } from '../quarantine/quarantine-state.ts';
 import { claimKey, type HeldSecret, type HeldSecrets } from '../rotation/held-secrets.ts';
@@ -20,6 +21,7 @@ import { findLabelled } from '../versions.ts';
 import { OverdueWatch, overdueCondition } from './overdue.ts';
 import { Pauses } from './pauses.ts';
 import { type Caps, DEFAULT_CAPS, RunSlots } from './run-slots.ts';
+import { byTurn, listFirst, listUrgent } from './turn.ts';
 
 /** Something else that has to be done from time to time (purging deleted secrets, say). */
 export interface PeriodicJob {
@@ -183,19 +185,24 @@ export class Worker {
   }
 
   /**
-   * Goes round: rotations that must wait for a place at their target do not keep others from theirs. Without a place at
-   * all it stops looking: with a backlog, reading on at each rotation's end would cost more than the rotation.
+   * In the order of turns (./turn.ts). Of a long queue it reads what goes first, and goes round the rest: rotations that
+   * must wait for a place at their target do not keep others from theirs. Without a place it looks for what is urgent
+   * only: with a backlog, reading on at each rotation's end would cost more than the rotation.
    */
   async #startRuns(letGo: () => boolean): Promise<void> {
     const { store, clock } = this.#parts;
-    if (this.#slots.free <= 0) return;
+    if (this.#slots.free <= 0) return this.#startUrgent(letGo);
+    const goesOnReading = this.#place !== null;
     const listed = await store.list('rotation', {
       index: 'next',
       until: upTo(clock.now()),
       ...(this.#place === null ? {} : { after: this.#place }),
       limit: PAGE,
     });
-    for (const { record } of listed) {
+    const isLong = goesOnReading || listed.length === PAGE;
+    const first = isLong ? await listFirst(store, clock.now(), PAGE) : [];
+    const rest = listed.map(({ record }) => record);
+    for (const record of byTurn([...first, ...rest], clock.now())) {
       if (this.#slots.free <= 0) return;
       await this.#startRun(record, letGo);
     }
@@ -203,11 +210,21 @@ export class Worker {
     this.#place = listed.length < PAGE || last === undefined ? null : { value: last.indexValue ?? '', id: last.id };
   }
 
+  /** A leaked value, or an application that is refused, does not wait until others have come to their ends. */
+  async #startUrgent(letGo: () => boolean): Promise<void> {
+    const { store, clock } = this.#parts;
+    if (!this.#slots.hasReserve) return;
+    for (const record of await listUrgent(store, 1, clock.now(), PAGE)) {
+      if (!this.#slots.hasReserve) return;
+      await this.#startRun(record, letGo);
+    }
+  }
+
   async #startRun(record: RotationRecord, letGo: () => boolean): Promise<void> {
     const { clock } = this.#parts;
     if (this.#running.has(record.secretId) || this.#pauses.isPaused(record.id, clock.now())) return;
     const target = await this.#targetOf(record);
-    if (!this.#slots.take(target)) return;
+    if (!this.#slots.take(target, { urgent: urgencyOf(record) === 1 })) return;
     const run = this.#run(record, letGo).finally(() => {
       this.#slots.give(target);
       this.#running.delete(record.secretId);
