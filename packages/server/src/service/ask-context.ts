@@ -2,6 +2,7 @@ import type { SecretRecord, Tag } from '@rekey/core';
 import type { ContextValue, RequestContext } from '../auth/policy/context.ts';
 import type { PolicyPrincipal } from '../auth/policy/principals.ts';
 import { FactContext } from '../auth/policy/request-facts.ts';
+import type { Reading } from './ambiguous-tags.ts';
 import type { PermitParts, PermitQuestion } from './permit.ts';
 import { regionIn } from './replica-view.ts';
 
@@ -16,10 +17,18 @@ const OF_SECRET = new Map<string, (secret: SecretRecord) => string | null>([
 export class AskContext implements RequestContext {
   readonly #question: PermitQuestion;
   readonly #facts: FactContext;
+  readonly #reading: Reading | null;
 
-  constructor(question: PermitQuestion, principal: PolicyPrincipal, { now, region }: PermitParts) {
+  /** @param reading which of several tags a key means; null where none is ambiguous */
+  constructor(
+    question: PermitQuestion,
+    principal: PolicyPrincipal,
+    { now, region }: PermitParts,
+    reading: Reading | null,
+  ) {
     const { caller } = question;
     this.#question = question;
+    this.#reading = reading;
     this.#facts = new FactContext({
       principal,
       now: now(),
@@ -36,7 +45,7 @@ export class AskContext implements RequestContext {
 
   get(key: string): ContextValue | undefined {
     const { secret, asked, keys } = this.#question;
-    const said = given(keys, key);
+    const said = this.#reading?.get(key) ?? given(keys, key);
     if (said !== undefined) return said;
     if (key === 'secretsmanager:secretid') return asked === '*' ? undefined : asked;
     const ofSecret = OF_SECRET.get(key);

@@ -3,7 +3,9 @@ import type { ContextValue } from '../auth/policy/context.ts';
 import { ALLOWED_AS_ROOT, type Decision, describeDecision, describeDenial } from '../auth/policy/decision.ts';
 import { evaluate } from '../auth/policy/evaluate.ts';
 import type { PolicyPrincipal } from '../auth/policy/principals.ts';
+import { plainSignatureError } from '../auth/signature-error.ts';
 import type { AccessDirectory } from './access/directory.ts';
+import { ambiguousKeys, decideEveryReading, type Reading } from './ambiguous-tags.ts';
 import { AskContext } from './ask-context.ts';
 import { resourcePolicyInPlay } from './resource-policy.ts';
 import { type OwnPolicies, ownPoliciesOf } from './sts/own-policies.ts';
@@ -57,8 +59,10 @@ export class Permissions {
    * The sentence about what allowed it, for audit.
    *
    * @throws NotPermitted
+   * @throws RekeyError `unauthenticated` for a user's own session that asks IAM for something
    */
   permit(question: PermitQuestion): string | Promise<string> {
+    checkSession(question);
     const decision = this.decide(question);
     return decision instanceof Promise ? decision.then((made) => allowed(made, question)) : allowed(decision, question);
   }
@@ -70,9 +74,25 @@ export class Permissions {
       ? resourcePolicyInPlay(secret.name, secret.policy, principal.kind === 'root')
       : null;
     const policies = attached === null ? own : { ...own, resource: attached };
-    const context = new AskContext(question, principal, this.#parts);
-    return evaluate({ principal, action, resource, context, policies });
+    const decide = (reading: Reading | null) => {
+      const context = new AskContext(question, principal, this.#parts, reading);
+      return evaluate({ principal, action, resource, context, policies });
+    };
+    const ambiguous = ambiguousKeys(question);
+    return ambiguous === null ? decide(null) : decideEveryReading(ambiguous, decide);
   }
+}
+
+/**
+ * A session that a user opened with his own key does nothing in IAM, as in AWS without a second factor: else whoever
+ * gets hold of it for an hour makes himself a key for ever.
+ *
+ * @throws RekeyError `unauthenticated`, as AWS answers
+ */
+function checkSession({ caller, action }: PermitQuestion): void {
+  const { kind, session } = caller.principal;
+  if (session !== null && kind !== 'role-session' && action.startsWith('iam:'))
+    throw plainSignatureError('unknown-access-key', caller.accessKeyId);
 }
 
 function allowed(decision: Decision, question: PermitQuestion): string {

@@ -25,6 +25,18 @@ export interface Ask {
   readonly alsoReplicas?: boolean;
 }
 
+/** What a request about something that is no secret is about: permission is decided on its ARN and tags. */
+export interface Located {
+  readonly arn: string;
+  readonly tags?: readonly Tag[];
+  /** What a refusal repeats instead of the ARN. */
+  readonly asked?: string;
+  /** Condition keys that only what is stored tells. */
+  readonly keys?: PermitQuestion['keys'];
+  /** The ARN it will have, where it gets another: who may not touch that one may not make it. */
+  readonly becomes?: string | null;
+}
+
 /** What the audit entry of a request will say; use cases add what they come to know. */
 export interface Trail {
   resource: string | null;
@@ -91,13 +103,8 @@ export class UseCases {
     });
   }
 
-  /**
-   * A request about something that is no secret: a user, a role, a policy.
-   *
-   * @param locate looks up what it is about; permission is decided on the ARN and tags it answers with, and a refusal
-   * repeats `asked`, where it is told, instead of the ARN
-   */
-  async onResource<T, F extends { readonly arn: string; readonly tags?: readonly Tag[]; readonly asked?: string }>(
+  /** A request about something that is no secret: a user, a role, a policy. */
+  async onResource<T, F extends Located>(
     ask: Ask & { locate(): F | Promise<F> },
     perform: (found: F, trail: Trail) => Promise<T> | T,
   ): Promise<T> {
@@ -105,8 +112,11 @@ export class UseCases {
     return this.#audited(ask, trail, async () => {
       const found = await ask.locate();
       trail.resource = found.arn;
-      const { arn, tags = NO_TAGS, asked = arn } = found;
-      trail.detail = await this.#permit(ask, { asked, resource: arn, secret: null, tags });
+      const { arn, tags = NO_TAGS, asked = arn, becomes = null } = found;
+      const keys = found.keys === undefined ? ask.keys : { ...ask.keys, ...found.keys };
+      const question = { ...ask, ...(keys === undefined ? {} : { keys }) };
+      trail.detail = await this.#permit(question, { asked, resource: arn, secret: null, tags });
+      if (becomes !== null) await this.#permit(question, { asked, resource: becomes, secret: null, tags });
       return perform(found, trail);
     });
   }

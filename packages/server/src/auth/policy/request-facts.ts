@@ -64,6 +64,7 @@ const TAGGED = new Map<string, TagsOf>([
   ['aws:principaltag', ({ principal }) => principal.tags],
   ['aws:requesttag', ({ requestTags }) => requestTags],
   ['aws:resourcetag', ({ resource }) => resource?.tags],
+  ['iam:resourcetag', ({ resource }) => resource?.tags],
   ['secretsmanager:resourcetag', ({ resource }) => resource?.tags],
 ]);
 

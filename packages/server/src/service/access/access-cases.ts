@@ -19,7 +19,20 @@ export interface AccessParts {
 }
 
 /** A request about somebody or something by name; about a policy by its ARN. */
-export type NamedAsk = Ask & { readonly name: string };
+export type NamedAsk = Ask & {
+  readonly name: string;
+  /** For changes of name or path. */
+  readonly moves?: { readonly name?: string | undefined; readonly path?: string | undefined };
+};
+
+/** Source: Service Authorization Reference, "AWS Identity and Access Management", condition key iam:PermissionsBoundary. */
+const ASKS_FOR_BOUNDARY =
+  /^iam:(?:(?:Attach|Detach|Put|Delete)(?:User|Role)Policy|Delete(?:User|Role)PermissionsBoundary)$/;
+
+/** Condition key of a request that concerns a boundary; none where there is none. */
+export function boundaryKey(policyArn: string | undefined): NonNullable<Ask['keys']> {
+  return policyArn === undefined ? {} : { 'iam:PermissionsBoundary': policyArn };
+}
 
 /** The record as it shall be (the same: nothing is written), what else to write with it, and what to answer. */
 export interface RecordChange<R, T> {
@@ -71,7 +84,10 @@ export class AccessCases {
     const locate = async () => {
       const found = await this.records.find(kind, ask.name);
       const arn = found?.record.arn ?? this.#arnOfUnknown(kind, ask.name);
-      return { found, arn, tags: found === null ? [] : tagsOf(found.record), asked: `${kind} ${ask.name}` };
+      const asked = `${kind} ${ask.name}`;
+      if (found === null) return { found, arn, tags: [], asked };
+      const keys = await this.#boundaryKey(ask.action, found.record);
+      return { found, arn, tags: tagsOf(found.record), asked, keys, becomes: this.#moved(kind, ask, found.record) };
     };
     return this.#cases.onResource({ ...ask, locate }, ({ found }, trail) => {
       if (found === null) throw noSuchEntity(kind, ask.name);
@@ -154,6 +170,22 @@ export class AccessCases {
     const found = await this.store.get(kind, id);
     if (found === null) throw noSuchEntity(kind, name);
     return found;
+  }
+
+  /** What bounds whose policies are changed, or whose boundary is taken away. */
+  async #boundaryKey(action: string, record: object): Promise<NonNullable<Ask['keys']>> {
+    if (!ASKS_FOR_BOUNDARY.test(action) || !('boundary' in record) || record.boundary === null) return {};
+    const policy = await this.store.get('policy', record.boundary as string);
+    return policy === null ? {} : boundaryKey(policy.record.arn);
+  }
+
+  #moved(
+    kind: NamedKind,
+    { moves }: NamedAsk,
+    record: { readonly name: string; readonly path: string },
+  ): string | null {
+    if (moves === undefined) return null;
+    return makeArn(this.account, kind, moves.path ?? record.path, moves.name ?? record.name);
   }
 
   #arnOfUnknown(kind: NamedKind, name: string): string {

@@ -75,9 +75,12 @@ export class AccessKeys {
 
   /** Whose key it is and when it was last used; null if never. */
   lastUsed(caller: Caller, keyId: string): Promise<{ readonly user: string; readonly use: AccessUseRecord | null }> {
-    return this.#cases.onArn({ caller, action: 'iam:GetAccessKeyLastUsed' }, async () => {
+    const locate = async () => {
       const key = await this.#cases.store.get('access-key', keyId);
       const user = key === null ? null : await this.#cases.store.get('user', key.record.userId);
+      return { user, arn: user?.record.arn ?? '*', tags: user?.record.tags ?? [], asked: `access key ${keyId}` };
+    };
+    return this.#cases.onLocated({ caller, action: 'iam:GetAccessKeyLastUsed', locate }, async ({ user }) => {
       if (user === null) throw noSuchKey(keyId);
       return { user: user.record.name, use: await this.#uses.find(keyId) };
     });

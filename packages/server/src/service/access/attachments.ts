@@ -34,7 +34,8 @@ export class Attachments {
 
   /** Of what is attached already: nothing happens. */
   attach(caller: Caller, kind: OwnerKind, name: string, policyArn: string): Promise<void> {
-    const ask = { caller, action: `iam:Attach${OWNER_TITLES[kind]}Policy`, name };
+    const keys = { 'iam:PolicyARN': policyArn };
+    const ask = { caller, action: `iam:Attach${OWNER_TITLES[kind]}Policy`, name, keys };
     return this.#cases.changeBoth(kind, ask, policyArn, async (found) => {
       const { id, record } = found;
       const policy = await attachable(this.#cases.records, policyArn);
@@ -48,7 +49,8 @@ export class Attachments {
   }
 
   detach(caller: Caller, kind: OwnerKind, name: string, policyArn: string): Promise<void> {
-    const ask = { caller, action: `iam:Detach${OWNER_TITLES[kind]}Policy`, name };
+    const keys = { 'iam:PolicyARN': policyArn };
+    const ask = { caller, action: `iam:Detach${OWNER_TITLES[kind]}Policy`, name, keys };
     return this.#cases.changeBoth(kind, ask, policyArn, async (found) => {
       const { id, record } = found;
       const policy = await this.#cases.records.find('policy', policyArn);

@@ -1,6 +1,6 @@
 import type { Caller, ManagedPolicyRecord } from '@rekey/core';
 import type { Entry, StoreWrite } from '../../store/store.ts';
-import type { AccessCases } from './access-cases.ts';
+import { type AccessCases, boundaryKey, type NamedAsk } from './access-cases.ts';
 import { type AccessRecords, rewrite } from './records.ts';
 import { notFound } from './refusals.ts';
 
@@ -18,7 +18,8 @@ export class Boundaries {
   }
 
   put(caller: Caller, kind: BoundedKind, name: string, policyArn: string): Promise<void> {
-    const ask = { caller, action: `iam:Put${TITLES[kind]}PermissionsBoundary`, name };
+    const keys = boundaryKey(policyArn);
+    const ask = { caller, action: `iam:Put${TITLES[kind]}PermissionsBoundary`, name, keys };
     return this.#set(kind, ask, policyArn);
   }
 
@@ -28,7 +29,7 @@ export class Boundaries {
     return this.#set(kind, ask, null);
   }
 
-  #set(kind: BoundedKind, ask: { caller: Caller; action: string; name: string }, arn: string | null): Promise<void> {
+  #set(kind: BoundedKind, ask: NamedAsk, arn: string | null): Promise<void> {
     const { records } = this.#cases;
     return this.#cases.changeBoth(kind, ask, arn, async (found) => {
       const { id, record } = found;

@@ -47,7 +47,7 @@ export class Groups {
   }
 
   move(caller: Caller, name: string, move: Move): Promise<void> {
-    const ask = { caller, action: 'iam:UpdateGroup', name };
+    const ask = { caller, action: 'iam:UpdateGroup', name, moves: move };
     return this.#cases.change('group', ask, ({ id, record }) => moved(this.#cases, 'group', id, record, move));
   }
 

@@ -1,5 +1,5 @@
 import type { AccessUseRecord, Caller, RoleRecord, Tag } from '@rekey/core';
-import type { AccessCases } from './access-cases.ts';
+import { type AccessCases, boundaryKey } from './access-cases.ts';
 import type { AccessUses } from './access-uses.ts';
 import { attachable, type Bounded, withBoundary, withBoundaryArn, withoutBoundary } from './boundaries.ts';
 import type { Page } from './pages.ts';
@@ -38,7 +38,8 @@ export class Roles {
 
   async create(caller: Caller, wish: NewRole): Promise<Bounded<RoleRecord>> {
     const { name, path, tags, boundary: alsoWrites } = wish;
-    const ask = { caller, action: 'iam:CreateRole', name, path, keys: tagKeys(tags), alsoWrites };
+    const keys = { ...tagKeys(tags), ...boundaryKey(wish.boundary) };
+    const ask = { caller, action: 'iam:CreateRole', name, path, keys, alsoWrites };
     const { records, account } = this.#cases;
     const created = await this.#cases.create('role', ask, async (base) => {
       const trust = await keptTrust(records, account, wish.trust);

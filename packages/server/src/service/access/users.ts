@@ -1,6 +1,6 @@
 import { type Caller, type GroupRecord, RekeyError, type Tag, type UserRecord } from '@rekey/core';
 import type { StoreWrite } from '../../store/store.ts';
-import type { AccessCases, RecordChange } from './access-cases.ts';
+import { type AccessCases, boundaryKey, type RecordChange } from './access-cases.ts';
 import { attachable, type Bounded, withBoundary, withBoundaryArn, withoutBoundary } from './boundaries.ts';
 import { makeArn } from './identifiers.ts';
 import type { Page, PageRequest } from './pages.ts';
@@ -34,7 +34,8 @@ export class Users {
 
   async create(caller: Caller, wish: NewUser): Promise<Bounded<UserRecord>> {
     const { name, path, tags, boundary: alsoWrites } = wish;
-    const ask = { caller, action: 'iam:CreateUser', name, path, keys: tagKeys(tags), alsoWrites };
+    const keys = { ...tagKeys(tags), ...boundaryKey(wish.boundary) };
+    const ask = { caller, action: 'iam:CreateUser', name, path, keys, alsoWrites };
     const created = await this.#cases.create('user', ask, async (base) => {
       const { records } = this.#cases;
       const boundary = wish.boundary === undefined ? null : await attachable(records, wish.boundary);
@@ -75,7 +76,7 @@ export class Users {
   }
 
   move(caller: Caller, name: string, move: Move): Promise<void> {
-    const ask = { caller, action: 'iam:UpdateUser', name };
+    const ask = { caller, action: 'iam:UpdateUser', name, moves: move };
     return this.#cases.change('user', ask, ({ id, record }) => moved(this.#cases, 'user', id, record, move));
   }
 
