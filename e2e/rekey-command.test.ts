@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, cp, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -59,7 +59,7 @@ describe('rekey --help', { concurrency: 2 }, () => {
     'quarantine status': ['--data', '--endpoint', '--json'],
     'quarantine end': ['--despite-findings', '--data', '--endpoint', '--json'],
     'audit verify': ['--data', '--folder', '--public-key', '--json'],
-    doctor: ['--data', '--endpoint', '--json'],
+    doctor: ['--data', '--endpoint', '--listen', '--config', '--json'],
   };
 
   for (const [command, options] of Object.entries(COMMANDS))
@@ -132,6 +132,10 @@ describe('rekey secret', () => {
     await rekey(['secret', 'put', 'gone'], 'x');
     assert.match((await rekey(['secret', 'delete', 'gone'])).out, /`rekey secret restore gone` brings it back/);
     assertSentence(await rekey(['secret', 'get', 'gone']), 1, /marked for deletion/);
+    await rekey(['secret', 'put', 'kept'], 'x');
+    const listed = (await rekey(['secret', 'list', '--deleted'])).out;
+    assert.match(listed, /^gone .* marked \d+ s ago/m);
+    assert.doesNotMatch(listed, /^kept .*marked/m);
     assert.equal((await rekey(['secret', 'restore', 'gone'])).code, 0);
     assert.equal((await rekey(['secret', 'delete', 'gone', '--at-once'])).out, 'gone: deleted\n');
     assertSentence(await rekey(['secret', 'get', 'gone']), 1, /can't find the specified secret/);
@@ -294,7 +298,17 @@ describe('rekey audit verify', () => {
     const key = join(copy, 'public-key.pem');
     const verified = await runRekey(['audit', 'verify', '--folder', copy, '--public-key', key]);
     assert.equal(verified.code, 0, verified.err);
-    assertSentence(await runRekey(['audit', 'verify', '--folder', `${copy}/none`]), 1, /none cannot be read/);
+    assertSentence(
+      await runRekey(['audit', 'verify', '--folder', `${copy}/none`]),
+      1,
+      /There is no audit log at .*none: name the folder/,
+    );
+    await rm(join(dataFolder, 'audit'), { recursive: true });
+    assertSentence(
+      await rekey(['audit', 'verify']),
+      1,
+      /was removed: the store holds the signed head of a chain of \d+ entries/,
+    );
   });
 });
 
@@ -310,6 +324,7 @@ describe('rekey doctor', () => {
     assert.doesNotMatch(fine.out, /trouble/, fine.out);
     assert.equal(fine.code, 0);
     assert.match(fine.out, /^key file +fine /m);
+    assert.match(fine.out, new RegExp(`^port +fine +the server of this folder answers at ${server.endpoint}`, 'm'));
   });
 
   test('finds an open key file', async (context) => {
@@ -319,6 +334,19 @@ describe('rekey doctor', () => {
     const found = await rekey(['doctor']);
     assert.match(found.out, /^key file +trouble +.*chmod go= /m);
     assert.equal(found.code, 1);
+  });
+
+  test('finds the configured address taken by another program', async (context) => {
+    const { server, dataFolder, rekey } = await withServer(context);
+    const other = join(await temporaryFolder(context), 'other');
+    await runRekey(['init', '--data', other]);
+    await writeFile(join(other, 'rekey.yaml'), `listen: ${new URL(server.endpoint).host}\n`);
+    const taken = await runRekey(['doctor', '--data', other]);
+    assert.match(taken.out, /^port +trouble +127\.0\.0\.1:\d+ is in use by another program/m);
+    assert.equal(taken.code, 1);
+    await server.stop();
+    const free = await rekey(['doctor', '--listen', new URL(server.endpoint).host]);
+    assert.match(free.out, /^port +fine +.* is free; no server runs on this folder/m, dataFolder);
   });
 
   test('finds a folder that is not there', async (context) => {

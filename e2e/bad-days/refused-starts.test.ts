@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -25,6 +25,17 @@ describe('a server refuses to start, in one sentence that says what to do', { co
     const { keyFile, serve } = await stoppedFolder(context);
     await rm(keyFile);
     assertSentence(await serve(), 1, /The key file .* is missing; put it back/);
+  });
+
+  test('without the folder of the second escrow journal, whose disk may be absent', async (context) => {
+    const { dataFolder, serve } = await stoppedFolder(context);
+    const second = join(await temporaryFolder(context), 'other-disk');
+    await writeFile(join(dataFolder, 'rekey.yaml'), `escrow: { secondFolder: ${second} }\n`);
+    assertSentence(await serve(), 1, /escrow\.secondFolder\) is not there: mount its disk/);
+    await mkdir(second, { mode: 0o700 });
+    const server = await startServer({ dataFolder, test: context });
+    assert.ok((await stat(join(second, 'escrow.journal'))).size > 0);
+    assert.equal(await server.stop(), 0);
   });
 
   test('with --init too, when the key file of a store that is there is missing', async (context) => {

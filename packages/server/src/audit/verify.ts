@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { RekeyError } from '@rekey/core';
 import { type ChainHead, EMPTY_CHAIN, isTornLine } from './chain.ts';
@@ -28,6 +28,7 @@ const STORE = 'the store';
  */
 export async function verifyAudit(verification: AuditVerification): Promise<AuditReport> {
   const { folder } = verification;
+  if (!existsSync(folder)) throw folderMissing(verification);
   const publicKey = readPublicKey(verification);
   const found = readCheckpoints(folder, verification.storedCheckpoint ?? null);
   const problems = found.checkpoints.flatMap((signed) => forgery(signed, publicKey) ?? []).concat(found.problems);
@@ -159,6 +160,20 @@ function readPublicKey({ folder, publicKey }: AuditVerification): KeyObject {
     const sentence = `The public key of the audit log ${folder} cannot be read; name the file it is in.`;
     throw new RekeyError('not-found', sentence, { reason: 'audit-key-missing', cause: error });
   }
+}
+
+/** A log that never was, or stands elsewhere, is told from one that the store remembers. */
+function folderMissing({ folder, storedCheckpoint }: AuditVerification): RekeyError {
+  if (storedCheckpoint == null)
+    return new RekeyError('not-found', `There is no audit log at ${folder}: name the folder it is in.`, {
+      reason: 'audit-folder-missing',
+    });
+  const { sequence } = storedCheckpoint;
+  return new RekeyError(
+    'integrity',
+    `The audit log at ${folder} was removed: the store holds the signed head of a chain of ${sequence} entries. Put it back from a copy; nothing proves what was in it.`,
+    { reason: 'audit-folder-removed' },
+  );
 }
 
 function listFiles(folder: string): string[] {

@@ -124,15 +124,21 @@ async function list(options: Options & { prefix?: string; deleted: boolean }): P
     secrets.length === 0
       ? 'no secrets'
       : table([
-          ['NAME', 'CHANGED', 'ROTATED', 'DESCRIPTION'],
+          ['NAME', 'CHANGED', 'ROTATED', ...(options.deleted ? ['DELETION'] : []), 'DESCRIPTION'],
           ...secrets.map((secret) => [
             String(secret.Name),
             relativeTime(milliseconds(secret.LastChangedDate), now),
             secret.RotationEnabled === true ? relativeTime(milliseconds(secret.LastRotatedDate), now) : 'off',
+            ...(options.deleted ? [deletionOf(secret, now)] : []),
             String(secret.Description ?? ''),
           ]),
         ]),
   );
+}
+
+/** Only with `--deleted` are there any that were marked. */
+function deletionOf({ DeletedDate }: Record<string, unknown>, now: number): string {
+  return DeletedDate === undefined ? '' : `marked ${relativeTime(milliseconds(DeletedDate), now)}`;
 }
 
 async function describe(name: string, options: Options): Promise<void> {

@@ -317,6 +317,10 @@ test('TLS serves its certificate, and a renewed one as soon as both files fit', 
   look();
   await new Promise(setImmediate);
   assert.equal(await certificateName(port), 'first');
+  rmSync(tls.key);
+  look();
+  await new Promise(setImmediate);
+  assert.equal(await certificateName(port), 'first', 'a file that is gone for a moment ends nothing');
   writeFileSync(tls.key, renewed);
   look();
   await new Promise(setImmediate);

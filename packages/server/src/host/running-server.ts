@@ -7,7 +7,7 @@ import type { SealSettings } from '../seal/open-seal.ts';
 import { PostgresAddress } from '../store/postgres/address.ts';
 
 /** What a running server leaves in its data folder, so that the owner's command line finds it. Holds no secret. */
-interface ServerNote {
+export interface ServerNote {
   readonly endpoint: string;
   readonly region: string;
   readonly processId: number;
@@ -55,8 +55,8 @@ export function removeServerNote(dataFolder: string): void {
  * @throws RekeyError when no server runs there, with the command that would start it.
  */
 export async function readRunningServer(dataFolder: string): Promise<RunningServer> {
-  const note = readNote(dataFolder);
-  if (note === null || !isAlive(note.processId))
+  const note = noteOfRunningServer(dataFolder);
+  if (note === null)
     throw new RekeyError(
       'unavailable',
       `no rekey server runs on ${dataFolder}; start it with \`rekey serve --data ${dataFolder}\`.`,
@@ -81,6 +81,12 @@ export async function readRunningServer(dataFolder: string): Promise<RunningServ
   } finally {
     await store.close();
   }
+}
+
+/** What the server that runs on the folder left there; null if none does. */
+export function noteOfRunningServer(dataFolder: string): ServerNote | null {
+  const note = readNote(dataFolder);
+  return note !== null && isAlive(note.processId) ? note : null;
 }
 
 function readNote(dataFolder: string): ServerNote | null {

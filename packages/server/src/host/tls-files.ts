@@ -14,8 +14,8 @@ export interface TlsMaterial {
   readonly key: Buffer;
 }
 
-/** A renewed certificate is in use this long after it was written; milliseconds. */
-const LOOK_MILLISECONDS = 5_000;
+/** A renewed certificate is in use, and a broken one is told of, this long after it was written; milliseconds. */
+const LOOK_MILLISECONDS = 1_000;
 
 /**
  * Reads certificate and key, and proves that they belong together.
@@ -69,6 +69,10 @@ function fingerprint(files: TlsFiles): string {
 }
 
 function stamp(path: string): string {
-  const stats = statSync(path, { throwIfNoEntry: false, bigint: true });
-  return stats === undefined ? 'none' : `${stats.ino}-${stats.mtimeNs}-${stats.size}`;
+  try {
+    const { ino, mtimeNs, size } = statSync(path, { bigint: true });
+    return `${ino}-${mtimeNs}-${size}`;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? 'unknown error';
+  }
 }

@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { messageOf } from '@rekey/core';
 import { verifyAudit } from '../audit/verify.ts';
-import { readConfig, type ServerConfig } from '../config/config.ts';
+import { readConfig, type ServeFlags, type ServerConfig } from '../config/config.ts';
 import { openSeal } from '../seal/open-seal.ts';
 import { dataFiles, openDataFolderForReading, readAuditHead, sealOf } from './data-folder.ts';
 
@@ -20,6 +20,10 @@ export interface HealthOptions {
   readonly dataFolder: string;
   /** Address of a running server, to compare clocks with; null for none. */
   readonly endpoint: string | null;
+  /** Address of the server that runs on the folder; null for none. */
+  readonly running: string | null;
+  /** What `serve` would be told. */
+  readonly flags: ServeFlags;
 }
 
 /** Less than this much disk and the next weeks' audit may not fit; bytes. */
@@ -30,14 +34,14 @@ const CLOCK_OFF = 60_000;
 /** Looks at everything, whatever fails meanwhile: a check that cannot look is trouble of its own. */
 export async function checkHealth(options: HealthOptions): Promise<readonly Check[]> {
   const checks: [string, () => Promise<Check> | Check][] = [
-    ['configuration', () => checkConfiguration(options.dataFolder)],
+    ['configuration', () => checkConfiguration(options.flags)],
     ['data folder', () => checkFolder(options.dataFolder)],
-    ['key', () => checkSeal(options.dataFolder)],
+    ['key', () => checkSeal(options.flags)],
     ['disk', () => checkDisk(options.dataFolder)],
     ['store', () => checkStore(options.dataFolder)],
     ['audit', () => checkAudit(options.dataFolder)],
     ['clock', () => checkClock(options)],
-    ['port', () => checkPort(options.dataFolder)],
+    ['port', () => checkPort(options)],
   ];
   if (!existsSync(options.dataFolder)) checks.splice(2);
   const results: Check[] = [];
@@ -53,8 +57,8 @@ async function attempt(name: string, look: () => Promise<Check> | Check): Promis
   }
 }
 
-async function checkConfiguration(dataFolder: string): Promise<Check> {
-  const config = await configOf(dataFolder);
+async function checkConfiguration(flags: ServeFlags): Promise<Check> {
+  const config = await configOf(flags);
   return { name: 'configuration', outcome: 'fine', sentence: `region ${config.region}, account ${config.account}` };
 }
 
@@ -81,8 +85,8 @@ function checkMode(path: string, name: string): Check {
 }
 
 /** Whether a KEK in another house opens the store is seen when the store is looked at. */
-async function checkSeal(dataFolder: string): Promise<Check> {
-  const settings = sealOf(await configOf(dataFolder));
+async function checkSeal(flags: ServeFlags): Promise<Check> {
+  const settings = sealOf(await configOf(flags));
   if (settings.kind === 'local-key') return checkMode(settings.file, 'key file');
   if (settings.kind === 'passphrase' && settings.file !== null) return checkMode(settings.file, 'passphrase file');
   const seal = await openSeal(settings, process.env);
@@ -161,20 +165,47 @@ function checkClockByFiles(dataFolder: string): Check {
   };
 }
 
-async function checkPort(dataFolder: string): Promise<Check> {
-  const { host, port } = await configOf(dataFolder);
-  const taken = await new Promise<boolean>((resolve) => {
+/** A server that runs is asked whether it answers; else the configured address is tried. */
+async function checkPort({ running, flags }: HealthOptions): Promise<Check> {
+  if (running !== null) return checkRunning(running);
+  const { host, port } = await configOf(flags);
+  const error = await new Promise<NodeJS.ErrnoException | null>((resolve) => {
     const probe = createServer();
-    probe.once('error', () => resolve(true));
-    probe.listen(port, host, () => probe.close(() => resolve(false)));
+    probe.once('error', resolve);
+    probe.listen(port, host, () => probe.close(() => resolve(null)));
   });
+  const address = `${host}:${port}`;
+  if (error === null)
+    return { name: 'port', outcome: 'fine', sentence: `${address} is free; no server runs on this folder` };
+  if (error.code === 'EADDRINUSE')
+    return {
+      name: 'port',
+      outcome: 'trouble',
+      sentence: `${address} is in use by another program; stop that, or choose another address with --listen.`,
+    };
+  return { name: 'port', outcome: 'trouble', sentence: `${address} cannot be listened on (${error.code}).` };
+}
+
+async function checkRunning(endpoint: string): Promise<Check> {
+  const answer = await fetch(new URL('/healthz', endpoint), { signal: AbortSignal.timeout(5_000) }).catch(
+    (error: Error & { cause?: { code?: string } }) => error,
+  );
+  if (answer instanceof Response && answer.ok)
+    return { name: 'port', outcome: 'fine', sentence: `the server of this folder answers at ${endpoint}` };
+  if (!(answer instanceof Response) && /CERT|SELF_SIGNED/.test(answer.cause?.code ?? ''))
+    return {
+      name: 'port',
+      outcome: 'note',
+      sentence: `${endpoint} answers with a certificate this machine does not trust (${answer.cause?.code}); NODE_EXTRA_CA_CERTS can name its authority.`,
+    };
+  const why = answer instanceof Response ? `HTTP ${answer.status}` : (answer.cause?.code ?? answer.name);
   return {
     name: 'port',
-    outcome: 'note',
-    sentence: `${host}:${port} is ${taken ? 'in use (a running rekey, or another program)' : 'free'}`,
+    outcome: 'trouble',
+    sentence: `the server of this folder does not answer at ${endpoint} as it should (${why}); see its log.`,
   };
 }
 
-function configOf(dataFolder: string): Promise<ServerConfig> {
-  return readConfig({ data: dataFolder }, process.env);
+function configOf(flags: ServeFlags): Promise<ServerConfig> {
+  return readConfig(flags, process.env);
 }

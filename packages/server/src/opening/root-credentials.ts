@@ -148,7 +148,11 @@ export async function showRootCredentials(
     return { file: null };
   }
   const file = join(options.dataFolder, 'root-credentials.env');
-  const handle = await open(file, 'wx', 0o600);
+  const handle = await open(file, 'wx', 0o600).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+    const message = `${file} is there already and is not overwritten: move it away. The new root credentials are in the store; \`rekey … --data ${options.dataFolder}\` uses them.`;
+    throw new RekeyError('already-exists', message, { reason: 'root-credentials-file' });
+  });
   try {
     await handle.writeFile(lines);
     await handle.sync();

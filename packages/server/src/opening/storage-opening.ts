@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { RekeyError } from '@rekey/core';
 import type { ServerConfig } from '../config/config.ts';
@@ -87,8 +87,14 @@ function takeFolder(dataFolder: string, create: boolean): FolderLock {
   throw new RekeyError('invalid-state', message, { reason: 'data-folder-missing' });
 }
 
+/** Never made here: the mount point of a disk that is absent would be taken for the disk. */
 function secondCopy(folder: string | null): string[] {
   if (folder === null) return [];
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (!existsSync(folder))
+    throw new RekeyError(
+      'invalid-state',
+      `The folder ${folder} (escrow.secondFolder) is not there: mount its disk, or make the folder if it is new.`,
+      { reason: 'escrow-folder-missing' },
+    );
   return [join(folder, 'escrow.journal')];
 }
