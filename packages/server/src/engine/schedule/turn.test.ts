@@ -66,12 +66,22 @@ describe('who goes first', () => {
   const order = ['half set', 'breach', 'repair', 'asked', 'overdue', 'to retire', 'due sooner', 'due', 'test'];
 
   test('breach before overdue before due; what somebody waits for between, tests last', () => {
-    const all = Object.entries(records).map(([id, record]) => ({ ...base, ...record, id }));
+    const all = Object.entries(records).map(([id, record]) => ({ ...base, ...record, id, secretId: id, number: 1 }));
     for (const shuffled of [all, [...all].reverse(), [...all, ...all]])
       assert.deepEqual(
         byTurn(shuffled, NOW).map(({ id }) => id),
         order,
       );
+  });
+
+  test('what is in the way of another of the same secret goes before it', () => {
+    const ahead = { ...base, ...records['to retire'], id: 'ahead', secretId: 'one', number: 1 };
+    const behind = { ...base, ...records.asked, id: 'behind', secretId: 'one', number: 2 };
+    const other = { ...base, ...records.overdue, id: 'other', secretId: 'other', number: 1 };
+    assert.deepEqual(
+      byTurn([other, behind, ahead], NOW).map(({ id }) => id),
+      ['ahead', 'behind', 'other'],
+    );
   });
 
   test('becomes overdue by time alone', () => {

@@ -18,25 +18,40 @@ export function rankOf(record: RotationRecord, now: number): Rank {
   return record.startedAt === null ? 5 : 4;
 }
 
-/** In the order of their turns, each once: by rank, then by deadline, then by how long they have been waiting. Pure. */
+/**
+ * In the order of their turns, each once: by rank, then by deadline, then by how long they have been waiting. What is in
+ * the way of another rotation of the same secret goes before it, in its rank. Pure.
+ */
 export function byTurn(records: readonly RotationRecord[], now: number): readonly RotationRecord[] {
   const once = [...new Map(records.map((record) => [record.id, record])).values()];
-  const ranked = once.map((record) => ({ record, rank: rankOf(record, now) }));
-  const placed = ranked.sort(
-    (one, other) =>
-      one.rank - other.rank ||
-      deadlineOf(one.record) - deadlineOf(other.record) ||
-      (one.record.nextAttemptAt ?? LAST) - (other.record.nextAttemptAt ?? LAST),
-  );
-  return placed.map(({ record }) => record);
+  const first = new Map<string, Turn>();
+  for (const record of once) {
+    const turn = turnOf(record, now);
+    const known = first.get(record.secretId);
+    if (known === undefined || compare(turn, known) < 0) first.set(record.secretId, turn);
+  }
+  const turns = once.map((record) => {
+    const own = turnOf(record, now);
+    const turn = record.promotedAt === null ? own : (first.get(record.secretId) ?? own);
+    return { record, turn: [...turn, record.number] };
+  });
+  return turns.sort((one, other) => compare(one.turn, other.turn)).map(({ record }) => record);
+}
+
+/** Rank, deadline, moment: compared in this order. */
+type Turn = readonly number[];
+
+/** What is promoted has met its deadline. */
+function turnOf(record: RotationRecord, now: number): Turn {
+  const { promotedAt, dueBy, nextAttemptAt } = record;
+  return [rankOf(record, now), promotedAt === null ? (dueBy ?? LAST) : LAST, nextAttemptAt ?? LAST];
+}
+
+function compare(one: Turn, other: Turn): number {
+  return one.map((part, index) => part - (other[index] ?? 0)).find((difference) => difference !== 0) ?? 0;
 }
 
 const LAST = Number.MAX_SAFE_INTEGER;
-
-/** What is promoted has met its deadline. */
-function deadlineOf({ dueBy, promotedAt }: RotationRecord): number {
-  return promotedAt === null ? (dueBy ?? LAST) : LAST;
-}
 
 /** What is ready to go on now and goes before the rest of a long queue. */
 export async function listFirst(store: Store, now: number, limit: number): Promise<readonly RotationRecord[]> {
