@@ -218,13 +218,18 @@ describe('rekey rotation and rotate', () => {
   test('tells who holds which version', async (context) => {
     const { server, rekey } = await withServer(context);
     await rekey(['secret', 'put', 'held'], 'x');
-    assert.equal((await rekey(['holders', 'held'])).out, 'held: nobody has read it yet\n');
+    assert.equal(
+      (await rekey(['holders', 'held'])).out,
+      'held: nobody has read it yet; if you rotate now, nobody is known to break\n',
+    );
     await rootClient(server.endpoint).call('GetSecretValue', { SecretId: 'held' });
     const told = await until(async () => {
       const { out } = await rekey(['holders', 'held']);
       return out.includes('127.0.0.1') ? out : null;
     });
-    assert.match(told, /^ACCESS KEY +ADDRESS +VERSION +SINCE +LAST READ +READS +CLIENT\n/);
+    assert.match(told, /^HOLDER +VERSION +SINCE +LAST SEEN +EVERY +SIGN +STATE +CLIENT\n/);
+    assert.match(told, / at 127\.0\.0\.1 .* read +current /);
+    assert.match(told, /Seen only once.*break at the deadline:\n +\S+ at 127\.0\.0\.1/);
   });
 });
 

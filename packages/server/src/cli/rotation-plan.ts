@@ -1,15 +1,19 @@
 import { formatDuration, type RotationSettings } from '@rekey/core';
-import type { HolderRecord } from '../store/collections.ts';
+import type { HolderView } from '../engine/holders/holder-view.ts';
 import { type AdoptAnswer, describePlan } from './adopt.ts';
 import { type Connection, secretPath } from './connection.ts';
+import { whoBreaks } from './holders.ts';
 import { type Output, printable, relativeTime } from './output.ts';
+
+/** Holders named in a plan. */
+const MOST_SHOWN = 20;
 
 /** Answer of `POST /rekey/secrets/<name>/plan`. */
 export interface PlanAnswer extends AdoptAnswer {
   readonly name: string;
   readonly functionArn: string;
   readonly settings: RotationSettings;
-  readonly holders: readonly HolderRecord[];
+  readonly holders: readonly HolderView[];
   readonly inTheWay: readonly string[];
 }
 
@@ -30,17 +34,20 @@ export function describePlannedRotation(answer: PlanAnswer, now: number): string
       ? ['  no plan: the rotation function has none, or the current value was not accepted']
       : describePlan(plan)),
     `  the old value would stay valid for ${plan?.strategy === 'single-user' ? 'no time (one password)' : formatDuration(settings.overlap)}`,
-    ...describeHolders(answer.holders, now),
+    ...describeHolders(answer.holders, plan?.strategy ?? null, now),
   ].join('\n');
 }
 
-function describeHolders(holders: readonly HolderRecord[], now: number): readonly string[] {
+function describeHolders(holders: readonly HolderView[], strategy: string | null, now: number): readonly string[] {
   if (holders.length === 0) return ['  nobody was seen with the current value'];
   return [
-    `  seen with the current value (${holders.length}), and to be waited for:`,
-    ...holders.map(
-      ({ principal, address, lastSeenAt }) =>
-        `    ${printable(principal)} from ${printable(address)}, last ${relativeTime(lastSeenAt, now)}`,
-    ),
+    `  seen with the current value (${holders.length}):`,
+    ...holders
+      .slice(0, MOST_SHOWN)
+      .map(
+        ({ name, signal, lastSeenAt }) => `    ${printable(name)}, ${signal}, last ${relativeTime(lastSeenAt, now)}`,
+      ),
+    ...(holders.length > MOST_SHOWN ? [`    and ${holders.length - MOST_SHOWN} more: see rekey holders`] : []),
+    ...whoBreaks(holders, strategy).map((line) => `  ${line}`),
   ];
 }

@@ -3,6 +3,7 @@ import type { AuditLog } from '../audit/entry.ts';
 import type { Corrections } from '../engine/correction/corrections.ts';
 import type { Unstick } from '../engine/correction/unstick.ts';
 import type { EscrowJournal } from '../engine/escrow/escrow.ts';
+import type { Acknowledgement } from '../engine/holders/holders.ts';
 import type { Environments } from '../engine/order/environments.ts';
 import type { Freezes } from '../engine/order/freezes.ts';
 import type { Holds } from '../engine/order/hold.ts';
@@ -47,5 +48,7 @@ export interface ServiceParts {
 /** Remembers who was handed which version, in batches. */
 export interface HolderSightings {
   saw(caller: Caller, secretId: string, versionId: string): void;
+  acknowledged(caller: Caller, secretId: string, acknowledgement: Acknowledgement): Promise<void>;
+  released(caller: Caller, secretId: string, instance: string): Promise<void>;
   list(secretId: string): Promise<readonly HolderRecord[]>;
 }

@@ -1,4 +1,5 @@
 import { CURRENT, PENDING, type RotationRecord, type RotationSettings, type SecretRecord } from '@rekey/core';
+import { type HolderView, holderView } from '../engine/holders/holder-view.ts';
 import type { Hold } from '../engine/order/hold.ts';
 import { queueSentence } from '../engine/rotation/rotation.ts';
 import { inSwitchWindow } from '../engine/rotation/rotation-change.ts';
@@ -11,8 +12,8 @@ export interface PlannedRotation extends Adoption {
   readonly name: string;
   readonly functionArn: string;
   readonly settings: RotationSettings;
-  /** Who was seen with the current version: its retirement waits for them. */
-  readonly holders: readonly HolderRecord[];
+  /** Who was seen with the current version and is not gone: its retirement waits for them. */
+  readonly holders: readonly HolderView[];
   /** Why it would not begin at once, or would go on with something that is there; empty when nothing is in the way. */
   readonly inTheWay: readonly string[];
 }
@@ -25,9 +26,9 @@ export interface PlanFacts {
 }
 
 /** Holders of the value that would become the old one. Pure. */
-export function heldBy(secret: SecretRecord, holders: readonly HolderRecord[]): readonly HolderRecord[] {
+export function heldBy(secret: SecretRecord, holders: readonly HolderRecord[], now: number): readonly HolderView[] {
   const current = findLabelled(secret, CURRENT)?.id ?? null;
-  return holders.filter(({ versionId }) => versionId === current);
+  return holders.map((holder) => holderView(holder, current, now)).filter(({ state }) => state === 'current');
 }
 
 /** What a request to rotate would meet, each in one sentence. Pure. */

@@ -134,10 +134,10 @@ describe('adopting a credential', () => {
 });
 
 test('holders of a secret are those who read it', async () => {
-  const { rotation, values, holders } = await open();
+  const { usage, values, holders } = await open();
   await values.get(ROOT, { secretId: 'a' });
   await holders.flush();
-  const [holder, ...others] = await rotation.holders(ROOT, 'a');
+  const [holder, ...others] = (await usage.list(ROOT, 'a')).holders;
   assert.deepEqual(others, []);
   assert.deepEqual([holder!.principal, holder!.reads], [ROOT.principal.arn, 1]);
 });

@@ -14,7 +14,7 @@ import { isQuarantined } from '../engine/quarantine/quarantine-state.ts';
 import type { DueReason } from '../engine/schedule/due.ts';
 import { checkSchedule, planned } from '../engine/schedule/plan-next.ts';
 import { findLabelled } from '../engine/versions.ts';
-import type { DriftRecord, HolderRecord } from '../store/collections.ts';
+import type { DriftRecord } from '../store/collections.ts';
 import { adminOf, mayUseAdmin } from './admin-credential.ts';
 import { type Adoption, lookAtTarget } from './adoption.ts';
 import type { ServiceParts } from './parts.ts';
@@ -167,14 +167,6 @@ export class RotationCases {
     });
   }
 
-  /** Who was seen with which version. */
-  holders(caller: Caller, secretId: string): Promise<readonly HolderRecord[]> {
-    const action = 'rekey:ListHolders';
-    return this.#cases.onSecret({ caller, action, secretId, alsoReplicas: true }, ({ id }) =>
-      this.#parts.holders.list(id),
-    );
-  }
-
   /** Proves the current value at its target and says what a rotation as wished would do. Changes nothing. */
   adopt(caller: Caller, secretId: string, wish: RotationWish = {}): Promise<Adoption> {
     const action = 'rekey:AdoptSecret';
@@ -202,7 +194,7 @@ export class RotationCases {
         functionArn: found.name,
         settings,
         ...(await lookAtTarget(record, found, look, trail)),
-        holders: heldBy(record, await holders.list(id)),
+        holders: heldBy(record, await holders.list(id), this.#parts.clock.now()),
         inTheWay: inTheWay(record, { ...facts, hold }),
       };
     });

@@ -17,6 +17,7 @@ import { SimulationCases } from './simulation.ts';
 import { StatusCase } from './status.ts';
 import { Sts } from './sts/sts.ts';
 import { UpkeepCases } from './upkeep.ts';
+import { UsageCases } from './usage.ts';
 import { UseCases } from './use-case.ts';
 import { Values } from './values.ts';
 
@@ -30,6 +31,7 @@ export interface Service {
   readonly rotation: RotationCases;
   readonly corrections: CorrectionCases;
   readonly freezes: FreezeCases;
+  readonly usage: UsageCases;
   readonly replicas: Replicas;
   readonly policies: ResourcePolicies;
   readonly simulation: SimulationCases;
@@ -59,6 +61,7 @@ export function createService(parts: ServiceParts): Service {
     rotation: new RotationCases(parts, cases, changes),
     corrections: new CorrectionCases(parts, cases),
     freezes: new FreezeCases(parts, cases),
+    usage: new UsageCases(parts, cases),
     replicas: new Replicas(parts, cases, changes),
     policies: new ResourcePolicies(parts, cases, changes),
     simulation: new SimulationCases(parts, cases, permissions),

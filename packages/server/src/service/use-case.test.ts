@@ -60,7 +60,9 @@ const USE_CASES: Readonly<Record<string, (service: Service, caller: Caller) => P
   'rekey:RewrapKeys': ({ keys }, caller) => keys.rewrap(caller, { seal: 'x', wrapped: 'x', keyringRevision: 1 }),
   'rekey:RewrapKeys by cancelling': ({ keys }, caller) => keys.cancelRewrap(caller),
   'rekey:ForgetKeyServer': ({ keys }, caller) => keys.forgetServer(caller, 'x'),
-  'rekey:ListHolders': ({ rotation }, caller) => rotation.holders(caller, 'a'),
+  'rekey:ListHolders': ({ usage }, caller) => usage.list(caller, 'a'),
+  'rekey:AcknowledgeVersion': ({ usage }, caller) =>
+    usage.acknowledge(caller, 'a', { versionId: null, instance: 'i', every: null }),
   'rekey:PlanRotation': ({ rotation }, caller) => rotation.plan(caller, 'a'),
   'rekey:RepairSecret': ({ corrections }, caller) => corrections.repair(caller, 'a'),
   'rekey:RollBackSecret': ({ corrections }, caller) => corrections.rollback(caller, 'a'),
@@ -78,21 +80,10 @@ describe('every use case', () => {
   test('is in this table', async () => {
     const { service } = await open();
     // All of them go through `cases`, which holds none itself; those about users, roles and the like are tested beside them.
-    const { secrets, values, rotation, corrections, replicas, policies, simulation, passwords, status, upkeep, keys } =
-      service;
-    const classes = [
-      secrets,
-      values,
-      rotation,
-      corrections,
-      replicas,
-      policies,
-      simulation,
-      passwords,
-      status,
-      upkeep,
-      keys,
-    ];
+    const { secrets, values, rotation, corrections, usage, replicas, policies, simulation, passwords } = service;
+    const { status, upkeep, keys } = service;
+    const about = [secrets, values, rotation, corrections, usage, replicas, policies, simulation, passwords];
+    const classes = [...about, status, upkeep, keys];
     const methods = [...classes, service.declarations].flatMap((part) =>
       Object.getOwnPropertyNames(Object.getPrototypeOf(part)).filter((name) => name !== 'constructor'),
     );

@@ -12,6 +12,9 @@ export interface Sighting {
   readonly accessKeyId: string | null;
   readonly address: string;
   userAgent: string | null;
+  /** What it calls itself and how often it says that it comes by; null for one that only reads. */
+  readonly instance: string | null;
+  every: number | null;
   versionId: string;
   /** First and last read since it was last written; milliseconds since the epoch. */
   firstAt: number;
@@ -30,9 +33,13 @@ export interface Sighting {
   writtenAt: number;
 }
 
-/** Who a caller is as a holder: by access key (or principal) and address; the same key on two machines is two. */
-export function holderOf(caller: Caller): string {
-  return `${caller.accessKeyId ?? caller.principal.arn}\n${caller.address}`;
+/**
+ * Who a caller is as a holder: by access key (or principal) and address; the same key on two machines is two. Whoever
+ * says which instance it is, is one of its own, also behind the same key and address.
+ */
+export function holderOf(caller: Caller, instance: string | null = null): string {
+  const holder = `${caller.accessKeyId ?? caller.principal.arn}\n${caller.address}`;
+  return instance === null ? holder : `${holder}\n${instance}`;
 }
 
 /**
@@ -57,7 +64,7 @@ export function noteSighting(seen: Sighting, now: number): void {
 
 /** The record with what was seen since; what another server saw later stands. Pure. */
 export function withSighting(record: HolderRecord | null, seen: Sighting): HolderRecord {
-  const { secretId, principal, accessKeyId, address, userAgent } = seen;
+  const { secretId, principal, accessKeyId, address, userAgent, instance, every } = seen;
   const isLater = record === null || seen.lastAt >= record.lastSeenAt;
   const versionId = isLater ? seen.versionId : record.versionId;
   const sameVersion = record?.versionId === versionId;
@@ -67,6 +74,7 @@ export function withSighting(record: HolderRecord | null, seen: Sighting): Holde
     accessKeyId,
     address,
     userAgent,
+    ...(instance === null ? {} : { instance, signal: 'acknowledged', every }),
     versionId,
     firstSeenAt: record?.firstSeenAt ?? seen.firstAt,
     lastSeenAt: Math.max(seen.lastAt, record?.lastSeenAt ?? 0),

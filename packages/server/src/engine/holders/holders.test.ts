@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
-import { type Caller, CURRENT, rootPrincipal, silentLogger } from '@rekey/core';
+import { type Caller, CURRENT, type RekeyError, rootPrincipal, silentLogger } from '@rekey/core';
 import fc from 'fast-check';
 import { MemoryDriver } from '../../store/memory.ts';
 import type { Store } from '../../store/store.ts';
 import { openMemoryStore } from '../../store/testing.ts';
 import { FakeClock, putSecret } from '../testing.ts';
 import { addVersion } from '../versions.ts';
-import { HOLDER_FORGOTTEN, HOLDER_REPEAT, HOLDERS_REMEMBERED, Holders } from './holders.ts';
+import { intervalOf, stateOf, UNWRITTEN } from './holder-state.ts';
+import { HOLDER_FORGOTTEN, HOLDER_REPEAT, HOLDERS_OF_SECRET, HOLDERS_REMEMBERED, Holders } from './holders.ts';
 
 const DAY = 86_400_000;
 let clock: FakeClock;
@@ -236,3 +237,101 @@ function countCommits(counted: Store): Record<string, number> {
   };
   return counts;
 }
+
+describe('who says itself which version it uses', () => {
+  const says = (versionId: string, instance: string, every: number | null = null) =>
+    holders.acknowledged(caller('AKIA1'), secretId, { versionId, instance, every });
+
+  it('is a holder of its own, also behind one access key and address, apart from what that reads', async () => {
+    holders.saw(caller('AKIA1'), secretId, 'new');
+    for (let instance = 1; instance <= 20; instance += 1) await says(instance === 7 ? 'old' : 'new', `pod-${instance}`);
+    const found = await holders.list(secretId);
+    assert.equal(found.length, 21);
+    assert.deepEqual(
+      found.filter(({ versionId }) => versionId === 'old').map(({ instance, signal }) => [instance, signal]),
+      [['pod-7', 'acknowledged']],
+    );
+    assert.equal(found.filter(({ signal }) => signal === undefined).length, 1);
+  });
+
+  it('counts as gone after three of the intervals it says, though it was seen once', async () => {
+    await says('old', 'pod-1', 60_000);
+    const [found] = await holders.list(secretId);
+    assert.equal(stateOf(found!, 'new', clock.now() + 3 * 60_000 + UNWRITTEN - 1), 'behind');
+    assert.equal(stateOf(found!, 'new', clock.now() + 3 * 60_000 + UNWRITTEN), 'gone');
+  });
+
+  it('is no holder any more once it says that it uses none', async () => {
+    await says('old', 'pod-1');
+    await holders.flush();
+    await says('old', 'pod-2');
+    await holders.released(caller('AKIA1'), secretId, 'pod-1');
+    await holders.released(caller('AKIA1'), secretId, 'pod-2');
+    await holders.released(caller('AKIA1'), secretId, 'never-seen');
+    assert.deepEqual(await holders.list(secretId), []);
+  });
+
+  it('is refused as one more holder when a secret has a thousand, unless it is known', async () => {
+    for (let instance = 0; instance < HOLDERS_OF_SECRET; instance += 1) await says('old', `pod-${instance}`);
+    await holders.flush();
+    await assert.rejects(says('old', 'one-more'), (error: RekeyError) => error.reason === 'too-many-holders');
+    await says('new', 'pod-500');
+    const another = new Holders({ store, clock, log: silentLogger });
+    const known = { versionId: 'new', instance: 'pod-501', every: null };
+    await another.acknowledged(caller('AKIA1'), secretId, known);
+    assert.equal((await another.list(secretId)).length, HOLDERS_OF_SECRET);
+  });
+
+  it('says nothing of the day of last access: it reads nothing', async () => {
+    await says('app-first', 'pod-1');
+    await holders.flush();
+    assert.equal((await store.get('secret', secretId))!.record.lastAccessedDay, null);
+  });
+});
+
+describe('how often a holder comes by', () => {
+  const interval = async () => intervalOf((await holders.list(secretId))[0]!);
+  const reads = (count: number, pause: number) =>
+    (async () => {
+      for (let read = 0; read < count; read += 1) {
+        holders.saw(caller('AKIA1'), secretId, 'one');
+        await clock.advance(pause);
+      }
+    })();
+
+  it('is not known of one that reads several times as it starts, and then no more', async () => {
+    await reads(5, 200);
+    await clock.advance(3_600_000);
+    assert.equal(await interval(), null);
+  });
+
+  it('is its longest pause of late, which is not forgotten at once', async () => {
+    await reads(5, 300_000);
+    await reads(1, 7_200_000);
+    await reads(3, 300_000);
+    const known = (await interval())!;
+    assert.ok(known > 3_600_000 && known <= 7_200_000, `${known}`);
+    await reads(60, 300_000);
+    assert.ok((await interval())! < 310_000);
+  });
+
+  it('is the same across a restart of the server', async () => {
+    await reads(2, 300_000);
+    await holders.close();
+    holders = new Holders({ store, clock, log: silentLogger });
+    await reads(1, 300_000);
+    assert.equal(await interval(), 300_000);
+  });
+
+  it('does not take a holder back to an older version that another server writes later', async () => {
+    const driver = new MemoryDriver();
+    store = await openMemoryStore({ driver });
+    const [first, second] = [1, 2].map(() => new Holders({ store, clock, log: silentLogger }));
+    first!.saw(caller('AKIA1'), secretId, 'old');
+    await clock.advance(10);
+    second!.saw(caller('AKIA1'), secretId, 'new');
+    await second!.flush();
+    await first!.flush();
+    assert.equal((await second!.list(secretId))[0]?.versionId, 'new');
+  });
+});

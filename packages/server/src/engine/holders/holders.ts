@@ -24,7 +24,34 @@ export const HOLDERS_REMEMBERED = 20_000;
 /** A holder not seen for so long is forgotten when another of the same secret turns up. Milliseconds. */
 export const HOLDER_FORGOTTEN = 30 * 86_400_000;
 
+/** Holders of one secret beyond which nobody new may acknowledge. */
+export const HOLDERS_OF_SECRET = 1_000;
+
+/** What an instance says of itself. */
+export interface Acknowledgement {
+  /** The oldest version that it still uses. */
+  readonly versionId: string;
+  /** What it calls itself; at most {@link LONGEST_INSTANCE} characters. */
+  readonly instance: string;
+  /** How often it means to say so again, in milliseconds; null where it does not say. */
+  readonly every: number | null;
+}
+
+export const LONGEST_INSTANCE = 128;
+
+type About = Omit<Acknowledgement, 'versionId'>;
+
+interface NewSighting {
+  readonly caller: Caller;
+  readonly secretId: string;
+  readonly versionId: string;
+  readonly holder: string;
+  readonly about: About | null;
+}
+
 const DAY = 86_400_000;
+/** Holders listed at once. */
+const PAGE = HOLDERS_OF_SECRET;
 const BATCH = 200;
 const ATTEMPTS = 5;
 
@@ -52,31 +79,55 @@ export class Holders {
 
   /** Notes a delivery. Part of every read: no waiting, no failure, next to no memory. */
   saw(caller: Caller, secretId: string, versionId: string): void {
-    const now = this.#parts.clock.now();
-    const holder = holderOf(caller);
-    const key = `${secretId}\n${holder}`;
-    const seen = this.#seen.get(key) ?? this.#newSighting(key, caller, secretId, versionId, holder, now);
-    if (seen === null) return;
-    if (seen.versionId !== versionId) this.history.note(holdingOf(seen));
-    noteSighting(seen, now);
-    if (seen.userAgent !== caller.userAgent) seen.userAgent = this.#texts.kept(caller.userAgent);
-    const day = Math.floor(now / DAY);
-    if (seen.versionId !== versionId || seen.day !== day) noteNews(seen, versionId, day, now);
-    this.#unwritten.add(seen);
-    if (!this.#scheduled) this.#schedule();
+    this.#note(caller, secretId, versionId, null);
   }
 
-  /** Holders of a secret, last seen first. */
+  /**
+   * Notes which version an instance says that it uses. As durable as what is seen: within {@link HOLDER_FLUSH}, and said
+   * again by whoever keeps using it.
+   *
+   * @throws RekeyError `limit-exceeded` beyond {@link HOLDERS_OF_SECRET} holders of the secret
+   */
+  async acknowledged(caller: Caller, secretId: string, { versionId, ...about }: Acknowledgement): Promise<void> {
+    const holder = holderOf(caller, about.instance);
+    if (!this.#seen.has(`${secretId}\n${holder}`)) await this.#makeSureOfRoom(secretId, holder);
+    if (!this.#note(caller, secretId, versionId, about))
+      throw new RekeyError('unavailable', 'Holders cannot be written at the moment; acknowledge again later.', {
+        reason: 'holders-unwritten',
+      });
+  }
+
+  /** Forgets an instance that uses no version any more. Of the absent: nothing happens. */
+  async released(caller: Caller, secretId: string, instance: string): Promise<void> {
+    const holder = holderOf(caller, instance);
+    const seen = this.#seen.get(`${secretId}\n${holder}`);
+    if (seen !== undefined) {
+      this.history.note(holdingOf(seen));
+      this.#seen.delete(`${secretId}\n${holder}`);
+      this.#unwritten.delete(seen);
+    }
+    const id = this.#idOf(secretId, holder);
+    await this.#inTurn(async () => {
+      const { store } = this.#parts;
+      const known = await store.get('holder', id);
+      if (known !== null) this.history.note(holdingBefore(known.record, { holder }));
+      await this.history.flush();
+      if (known !== null) await store.commit([{ collection: 'holder', id, record: null }]);
+    });
+  }
+
+  /** All holders of a secret, last seen first. */
   async list(secretId: string): Promise<HolderRecord[]> {
     await this.flush().catch((error) => this.#complain(error));
-    const range = { from: `${secretId}/`, until: `${secretId}0` };
-    const entries = await this.#parts.store.list('holder', {
-      index: 'secret',
-      ...range,
-      descending: true,
-      limit: 1_000,
-    });
-    return entries.map(({ record }) => record);
+    const found: HolderRecord[] = [];
+    let after: { readonly value: string; readonly id: string } | undefined;
+    for (;;) {
+      const entries = await this.#page(secretId, after);
+      found.push(...entries.map(({ record }) => record));
+      const last = entries.at(-1);
+      if (last === undefined || entries.length < PAGE) return found;
+      after = { value: last.indexValue ?? '', id: last.id };
+    }
   }
 
   /** Writes everything that was seen. */
@@ -90,14 +141,46 @@ export class Holders {
     await this.flush();
   }
 
-  #newSighting(
-    key: string,
-    caller: Caller,
-    secretId: string,
-    versionId: string,
-    holder: string,
-    now: number,
-  ): Sighting | null {
+  /** False if there is no room for one more. */
+  #note(caller: Caller, secretId: string, versionId: string, about: About | null): boolean {
+    const now = this.#parts.clock.now();
+    const holder = about === null ? holderOf(caller) : holderOf(caller, about.instance);
+    const key = `${secretId}\n${holder}`;
+    const seen = this.#seen.get(key) ?? this.#newSighting(key, { caller, secretId, versionId, holder, about }, now);
+    if (seen === null) return false;
+    if (seen.versionId !== versionId) this.history.note(holdingOf(seen));
+    noteSighting(seen, now);
+    if (seen.userAgent !== caller.userAgent) seen.userAgent = this.#texts.kept(caller.userAgent);
+    const day = Math.floor(now / DAY);
+    if (seen.versionId !== versionId || seen.day !== day) noteNews(seen, versionId, day, now);
+    if (about !== null && seen.every !== about.every) {
+      seen.every = about.every;
+      seen.news = true;
+    }
+    this.#unwritten.add(seen);
+    if (!this.#scheduled) this.#schedule();
+    return true;
+  }
+
+  #page(secretId: string, after?: { readonly value: string; readonly id: string }) {
+    const range = { from: `${secretId}/`, until: `${secretId}0`, ...(after === undefined ? {} : { after }) };
+    return this.#parts.store.list('holder', { index: 'secret', ...range, descending: true, limit: PAGE });
+  }
+
+  /** Whoever may acknowledge could otherwise fill the store with names. */
+  async #makeSureOfRoom(secretId: string, holder: string): Promise<void> {
+    const { store } = this.#parts;
+    if ((await store.get('holder', this.#idOf(secretId, holder))) !== null) return;
+    if ((await this.#page(secretId)).length < HOLDERS_OF_SECRET) return;
+    const sentence = `The secret has ${HOLDERS_OF_SECRET} holders: one more cannot acknowledge. Close clients that are done, or wait until those that are gone are forgotten.`;
+    throw new RekeyError('limit-exceeded', sentence, { reason: 'too-many-holders' });
+  }
+
+  #idOf(secretId: string, holder: string): string {
+    return `${secretId}/${this.#parts.store.opaque('holder', holder)}`;
+  }
+
+  #newSighting(key: string, { caller, secretId, versionId, holder, about }: NewSighting, now: number): Sighting | null {
     if (this.#seen.size >= HOLDERS_REMEMBERED && !this.#makeRoom()) return null;
     const seen: Sighting = {
       secretId,
@@ -106,6 +189,8 @@ export class Holders {
       accessKeyId: this.#texts.kept(caller.accessKeyId),
       address: this.#texts.kept(caller.address),
       userAgent: this.#texts.kept(caller.userAgent),
+      instance: about === null ? null : this.#texts.kept(about.instance),
+      every: about === null ? null : about.every,
       versionId,
       firstAt: now,
       lastAt: now,
@@ -177,7 +262,7 @@ export class Holders {
 
   async #writesOf(seen: Sighting): Promise<readonly StoreWrite[]> {
     const { store } = this.#parts;
-    const id = `${seen.secretId}/${store.opaque('holder', seen.holder)}`;
+    const id = this.#idOf(seen.secretId, seen.holder);
     const known = await store.get('holder', id);
     const record = withSighting(known?.record ?? null, seen);
     if (known !== null && known.record.versionId !== record.versionId)

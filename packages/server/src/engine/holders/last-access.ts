@@ -21,7 +21,8 @@ export class LastAccess {
 
   async note(sightings: readonly Sighting[]): Promise<void> {
     const bySecret = new Map<string, Map<string, number>>();
-    for (const { secretId, versionId, day } of sightings) {
+    for (const { secretId, versionId, day, instance } of sightings) {
+      if (instance !== null) continue;
       const reads = bySecret.get(secretId) ?? new Map<string, number>();
       bySecret.set(secretId, reads.set(versionId, Math.max(day * DAY, reads.get(versionId) ?? 0)));
     }

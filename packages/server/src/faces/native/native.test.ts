@@ -79,6 +79,7 @@ testFace({
     request('GET', `${PATH}/rotations?limit=3`),
     request('GET', `${PATH}/rotations/none`),
     request('GET', `${PATH}/holders`),
+    request('POST', `${PATH}/holders`, { versionId: null, instance: 'pod-1' }),
     request('POST', `${PATH}/adopt`, { rotator: 'random-value' }),
     request('POST', `${PATH}/plan`, { rotator: 'random-value' }),
     request('POST', `${PATH}/rollback`),
@@ -134,6 +135,30 @@ describe('the native face', () => {
     assert.deepEqual(await set({ overlap: '7h' }), [400, 'retirement-shorter-than-overlap']);
     assert.deepEqual(await set({ every: '5h' }), [400, 'interval-not-longer-than-retirement']);
     assert.deepEqual(await set({ retireWithin: null }), [200, null]);
+  });
+
+  test('takes an instance’s word for the version it uses, and shows it apart from what was read', async () => {
+    const { face } = await open();
+    const versionId = 'first-version-first-version-first';
+    const says = (body: object) => ask(face, request('POST', `${PATH}/holders`, body));
+    assert.equal((await says({ versionId, instance: 'pod-1', every: '5m' })).status, 200);
+    assert.equal((await says({ versionId, instance: 'pod-2' })).status, 200);
+    const shown = async () => {
+      const { body } = await ask(face, request('GET', `${PATH}/holders`));
+      return (body.holders as unknown as Record<string, unknown>[])
+        .map((holder) => [holder.instance, holder.signal, holder.state, holder.interval, holder.ifRotatedNow])
+        .sort();
+    };
+    assert.deepEqual(await shown(), [
+      ['pod-1', 'acknowledged', 'current', 300_000, 'waited-for'],
+      ['pod-2', 'acknowledged', 'current', null, 'holds-to-deadline'],
+    ]);
+    assert.equal((await says({ versionId: null, instance: 'pod-2' })).status, 200);
+    assert.equal((await shown()).length, 1);
+    const none = await says({ versionId: 'no-such-version-no-such-version-', instance: 'pod-3' });
+    assert.equal(none.status, 404);
+    for (const instance of ['', 'two words', 'line\nend', 'x'.repeat(129)])
+      assert.equal((await says({ versionId, instance })).status, 400);
   });
 
   test('plans what is declared, and deletes nobody for a section with nothing behind it', async () => {

@@ -4,9 +4,11 @@ import type { RewrapWish } from '../../service/keys.ts';
 import type { RotationWish } from '../../service/rotation.ts';
 import type { Service } from '../../service/service.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
+import type { AcknowledgementWish } from '../../service/usage.ts';
 import { type FreezeWish, type RotateWish, readFreezeForm, readRotateWish } from './order-wishes.ts';
 import type { Route } from './routes.ts';
 import {
+  readAcknowledgement,
   readDeclarationWish,
   readForget,
   readQuarantineEnd,
@@ -51,6 +53,7 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'GET', pattern: '/rekey/secrets/:name/rotations', handler: withoutBody(listRotations) },
   { method: 'GET', pattern: '/rekey/secrets/:name/rotations/:id', handler: withoutBody(getRotation) },
   { method: 'GET', pattern: '/rekey/secrets/:name/holders', handler: withoutBody(listHolders) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/holders', handler: withBody(readAcknowledgement, acknowledge) },
   { method: 'POST', pattern: '/rekey/secrets/:name/adopt', handler: withBody(readRotationWish, adopt) },
   { method: 'GET', pattern: '/rekey/freezes', handler: withoutBody(listFreezes) },
   { method: 'PUT', pattern: '/rekey/freezes/:name', handler: withBody(readFreezeForm, putFreeze) },
@@ -129,7 +132,12 @@ async function getRotation({ caller, variables }: NativeRequest, { service }: Na
 }
 
 async function listHolders({ caller, variables }: NativeRequest, { service }: NativeDeps) {
-  return { holders: await service.rotation.holders(caller, nameOf(variables)) };
+  return service.usage.list(caller, nameOf(variables));
+}
+
+async function acknowledge({ caller, variables, wish }: NativeRequest<AcknowledgementWish>, { service }: NativeDeps) {
+  await service.usage.acknowledge(caller, nameOf(variables), wish);
+  return {};
 }
 
 async function adopt({ caller, variables, wish }: NativeRequest<RotationWish>, { service }: NativeDeps) {

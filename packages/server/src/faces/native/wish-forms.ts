@@ -35,6 +35,13 @@ export const freezeBody = z.strictObject({
   timeZone: z.string().max(64).optional(),
 });
 
+/** The body of `POST …/holders`. The instance is a name that an application makes for itself: no spaces, no line ends. */
+export const acknowledgementBody = z.strictObject({
+  versionId: z.string().min(1).max(64).nullable(),
+  instance: z.string().regex(/^[\w.:@/+-]{1,128}$/, 'takes 1 to 128 letters, digits and _.:@/+-'),
+  every: z.string().max(20).optional(),
+});
+
 export const quarantineBody = z.strictObject({ despiteFindings: z.boolean().optional() });
 
 /** A keyring of sixty DEKs, wrapped, in base64. */

@@ -5,6 +5,7 @@ import type { DeclarationWish } from '../../service/declaration/declarations.ts'
 import type { RewrapWish } from '../../service/keys.ts';
 import type { RotationWish } from '../../service/rotation.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
+import type { AcknowledgementWish } from '../../service/usage.ts';
 import type { RotationBody } from './wish-forms.ts';
 
 const DAY = 86_400_000;
@@ -27,6 +28,14 @@ function rotationWish(wish: RotationBody): RotationWish {
     ...(rule === null ? {} : { rule }),
     ...(Object.keys(explicit).length === 0 ? {} : { explicit }),
   };
+}
+
+/** Reads the body of `POST …/holders`. */
+export async function readAcknowledgement(body: unknown): Promise<AcknowledgementWish> {
+  const { acknowledgementBody } = await import('./wish-forms.ts');
+  const { versionId, instance, every } = check(acknowledgementBody, body);
+  const interval = every === undefined ? null : parseDuration(every, { what: 'every', min: 1000, max: DAY });
+  return { versionId, instance, every: interval };
 }
 
 export async function readQuarantineEnd(body: unknown): Promise<{ readonly despiteFindings: boolean }> {
