@@ -30,6 +30,7 @@ import { listen } from './host/listen.ts';
 import { leaveServerNote, removeServerNote } from './host/running-server.ts';
 import { alertSenders } from './opening/alert-senders.ts';
 import { openAudit } from './opening/audit-opening.ts';
+import { openBackupSchedule } from './opening/backup/schedule-opening.ts';
 import { openKeyUpkeep } from './opening/key-upkeep.ts';
 import { ensureRoot, type RootCredentials, rootKeyOf } from './opening/root-credentials.ts';
 import { accessUnder, type MakeRotationFunction, rotationFunctions } from './opening/rotation-functions.ts';
@@ -191,6 +192,9 @@ async function start(
   });
   const listener = await listen({ ...config, faces, log });
   closers.push(() => listener.stop());
+  const backups = openBackupSchedule({ ...parts, holder }, config);
+  backups.start();
+  closers.push(() => backups.stop());
   outbox.start();
   closers.push(() => outbox.stop());
   keyUpkeep.start();

@@ -77,6 +77,13 @@ const fileSchema = z.strictObject({
     .optional(),
   escrow: z.strictObject({ secondFolder: z.string().optional() }).optional(),
   seal: sealSchema.optional(),
+  backup: z
+    .strictObject({
+      every: duration({ min: 60_000, max: 31 * 86_400_000 }).default(86_400_000),
+      folder: z.string().min(1),
+      keep: z.int().min(1).max(10_000).default(14),
+    })
+    .optional(),
   issuers: z
     .array(z.strictObject({ url: z.url(), caFile: z.string().optional(), tokenFile: z.string().optional() }))
     .optional(),

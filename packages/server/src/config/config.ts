@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { DEFAULT_DRIFT_INTERVAL } from '../engine/drift/drift-state.ts';
 import { type Environments, freezeText } from '../engine/order/environments.ts';
 import type { FreezeText } from '../engine/order/freeze.ts';
@@ -26,6 +26,15 @@ export interface IssuerConfig {
   readonly tokenFile?: string | undefined;
 }
 
+/** Scheduled backups. */
+export interface BackupConfig {
+  /** Milliseconds between two. */
+  readonly every: number;
+  readonly folder: string;
+  /** Good ones that are kept. */
+  readonly keep: number;
+}
+
 export interface ServerConfig {
   /** Null: memory store (`--dev`). */
   readonly dataFolder: string | null;
@@ -33,6 +42,8 @@ export interface ServerConfig {
   readonly storeAddress: PostgresAddress | null;
   /** How the key-encryption key is reached; null with the memory store. */
   readonly seal: SealSettings | null;
+  /** Null: none are made. */
+  readonly backup: BackupConfig | null;
   /** Create the store if the folder has none (`serve --init`). */
   readonly initialise: boolean;
   readonly host: string;
@@ -105,6 +116,7 @@ export async function readConfig(
     dataFolder,
     storeAddress: flags.dev ? null : readStoreAddress(flags.store ?? null, file.store?.url ?? null, environment),
     seal: dataFolder === null ? null : readSealSettings({ flags, section: file.seal, environment, dataFolder }),
+    backup: file.backup === undefined ? null : { ...file.backup, folder: resolve(file.backup.folder) },
     initialise: flags.init ?? false,
     ...address,
     tls:

@@ -15,7 +15,8 @@ export interface OpenAudit {
   close(): Promise<void>;
 }
 
-const SIGNING_KEY = 'audit-signing-key';
+/** Id of the setting with the key that signs heads of the audit log. */
+export const SIGNING_KEY = 'audit-signing-key';
 
 /** The audit log of a data folder; without one (`--dev`) entries go to the log at level debug and nowhere else. */
 export async function openAudit(config: ServerConfig, store: Store, log: Logger): Promise<OpenAudit> {
