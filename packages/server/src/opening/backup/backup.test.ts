@@ -127,10 +127,10 @@ describe('a backup is tried', () => {
       const altered = Buffer.from(whole);
       altered[place]! ^= 0xff;
       writeFileSync(file, altered);
-      const report = await verify();
-      const harmless = report.sound;
-      if (!harmless) told += 1;
-      if (harmless) assert.equal(report.counts?.value, 1, 'what nothing reads may be altered: free space within pages');
+      // An altered head of the keyring looks like that of another key.
+      const report = await verify().catch(() => null);
+      if (report?.sound !== true) told += 1;
+      else assert.equal(report.counts?.value, 1, 'what nothing reads may be altered: free space within pages');
     }
     assert.ok(told > 0);
   });
