@@ -1,6 +1,6 @@
 import { OPERATIONS as IAM } from '../../packages/server/src/faces/aws-iam/operations/index.ts';
 import { OPERATIONS as SECRETS_MANAGER } from '../../packages/server/src/faces/aws-secrets-manager/operations/index.ts';
-import type { StructureShape } from '../../packages/server/src/faces/aws-secrets-manager/shape.ts';
+import type { StructureShape } from '../../packages/server/src/faces/aws-shapes/shape.ts';
 import { OPERATIONS as STS } from '../../packages/server/src/faces/aws-sts/operations.ts';
 
 /** What the coverage page says of one AWS service: operations and members come from the tables of its face. */

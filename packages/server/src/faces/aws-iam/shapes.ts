@@ -1,4 +1,4 @@
-import { integer, list, oneOf, required, structure, text } from '../aws-secrets-manager/shape.ts';
+import { integer, list, oneOf, required, structure, text } from '../aws-shapes/shape.ts';
 
 /** Shapes of the service model 2010-05-08 that several operations share. */
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { flag, integer, list, required, structure, text } from '../aws-secrets-manager/shape.ts';
+import { flag, integer, list, required, structure, text } from '../aws-shapes/shape.ts';
 import { formText, parseForm } from './form.ts';
 import { readInput } from './read-input.ts';
 

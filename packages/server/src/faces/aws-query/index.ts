@@ -1,7 +1,7 @@
 import type { Caller } from '@rekey/core';
 import type { Service } from '../../service/service.ts';
 import type { Visitor } from '../../service/sts/sts.ts';
-import { whoAsks } from '../../service/use-case.ts';
+import { auditedRefusal, type Progress } from '../audited-refusal.ts';
 import { type Face, type FaceRequest, type FaceResponse, headerOf } from '../face.ts';
 import { queryErrorOf } from './errors.ts';
 import { type FormNode, formText, parseForm } from './form.ts';
@@ -27,14 +27,6 @@ export interface QueryFaceParts {
   refused(request: FaceRequest, action: string, error: unknown): Promise<void>;
 }
 
-/** What is known of a request when it is refused. */
-interface Progress {
-  action: string;
-  caller: Caller | null;
-  /** From here on the use case has it, and audits it. */
-  begun: boolean;
-}
-
 /** The face of a service that speaks Query. */
 export function queryFace(face: QueryFace, parts: QueryFaceParts): Face {
   const byName = new Map(face.operations.map((operation) => [operation.name, operation]));
@@ -47,12 +39,12 @@ export function queryFace(face: QueryFace, parts: QueryFaceParts): Face {
         const { operation, answer } = await perform(face, byName, parts, request, progress);
         return respond(request.id, 200, answerXml(face.namespace, operation.name, answer, request.id));
       } catch (error) {
-        return refusal(face, request, await audited(parts, request, progress, error));
+        return refusal(face, request, await auditedRefusal(parts, request, progress, error));
       }
     },
     refuseLargeBody: async (request, limitBytes) => {
       const progress: Progress = { action: `${face.service}:Unknown`, caller: null, begun: false };
-      return refusal(face, request, await audited(parts, request, progress, tooLarge(limitBytes)));
+      return refusal(face, request, await auditedRefusal(parts, request, progress, tooLarge(limitBytes)));
     },
   };
 }
@@ -100,23 +92,6 @@ function operationOf(
   if (operation !== undefined) return operation;
   const text = `Could not find operation ${action.slice(0, 100)} for version ${asked.slice(0, 20)}`;
   throw new QueryRefusal('InvalidAction', text, { message: 'There is no such operation.' });
-}
-
-/** What refused a request before its use case had it goes on record here; then the error that is to be told. */
-async function audited(
-  { service, refused }: QueryFaceParts,
-  request: FaceRequest,
-  { action, caller, begun }: Progress,
-  error: unknown,
-): Promise<unknown> {
-  if (begun) return error;
-  try {
-    if (caller === null) await refused(request, action, error);
-    else await service.cases.refuse({ action, ...whoAsks(caller) }, error);
-    return error;
-  } catch (failure) {
-    return failure;
-  }
 }
 
 function tooLarge(limitBytes: number): QueryRefusal {

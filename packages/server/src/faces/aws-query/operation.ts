@@ -1,7 +1,7 @@
 import type { Caller } from '@rekey/core';
 import type { Service } from '../../service/service.ts';
 import type { Visitor } from '../../service/sts/sts.ts';
-import type { InputOf, Members, StructureShape } from '../aws-secrets-manager/shape.ts';
+import type { InputOf, Members, StructureShape } from '../aws-shapes/shape.ts';
 import type { XmlMembers } from './xml.ts';
 
 /** What an operation answers; null for those that have no output at all. */

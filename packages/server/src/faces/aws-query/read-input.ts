@@ -1,13 +1,5 @@
-import type {
-  InputOf,
-  ListShape,
-  Members,
-  Shape,
-  StructureShape,
-  TextShape,
-  WholeShape,
-} from '../aws-secrets-manager/shape.ts';
-import { constraintsOf, type Violation, violationsText } from '../aws-secrets-manager/violations.ts';
+import type { InputOf, ListShape, Members, Shape, StructureShape, TextShape, WholeShape } from '../aws-shapes/shape.ts';
+import { constraintsOf, type Violation, violationsText } from '../aws-shapes/violations.ts';
 import type { FormNode } from './form.ts';
 import { malformedQuery, validationError } from './refusal.ts';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { Members, Shape } from '../aws-shapes/shape.ts';
 import { INPUTS } from './inputs.ts';
-import type { Members, Shape } from './shape.ts';
 import { openFace, token } from './testing.ts';
 
 /** A valid request of every operation, with every member that it may have; each row of the suite spoils one of them. */

@@ -1,6 +1,6 @@
 import type { Caller } from '@rekey/core';
 import type { Service } from '../../service/service.ts';
-import { whoAsks } from '../../service/use-case.ts';
+import { auditedRefusal, type Progress } from '../audited-refusal.ts';
 import { type Face, type FaceRequest, type FaceResponse, headerOf } from '../face.ts';
 import { wireErrorOf } from './errors.ts';
 import type { Answer, Operation } from './operation.ts';
@@ -44,23 +44,15 @@ function speaksProtocol(request: FaceRequest): boolean {
 }
 
 function refuse(parts: AwsSecretsManagerParts, request: FaceRequest, refusal: WireRefusal): Promise<FaceResponse> {
-  const progress: Progress = { operation: null, caller: null, begun: false };
-  return audited(parts, request, progress, refusal).then((error) => errorAnswer(request.id, error));
-}
-
-/** What is known of a request when it is refused. */
-interface Progress {
-  operation: Operation | null;
-  caller: Caller | null;
-  /** From here on the use case has it, and audits it. */
-  begun: boolean;
+  const progress: Progress = { action: UNKNOWN, caller: null, begun: false };
+  return auditedRefusal(parts, request, progress, refusal).then((error) => errorAnswer(request.id, error));
 }
 
 /** Up to the use case, and with it up to the audit log, nothing waits that is in memory. */
 function handle(parts: AwsSecretsManagerParts, request: FaceRequest): Promise<FaceResponse> {
-  const progress: Progress = { operation: null, caller: null, begun: false };
+  const progress: Progress = { action: UNKNOWN, caller: null, begun: false };
   const refused = (error: unknown) =>
-    audited(parts, request, progress, error).then((told) => errorAnswer(request.id, told));
+    auditedRefusal(parts, request, progress, error).then((told) => errorAnswer(request.id, told));
   try {
     return perform(parts, request, progress)
       .then((answer) => answerOf(request.id, answer))
@@ -76,7 +68,7 @@ function perform(
   progress: Progress,
 ): Promise<Answer> {
   const operation = operationOf(request);
-  progress.operation = operation;
+  progress.action = `secretsmanager:${operation.name}`;
   const go = (caller: Caller) => {
     progress.caller = caller;
     const asked = operation.read(readInput(request.body, operation.input) as never);
@@ -91,24 +83,6 @@ function operationOf(request: FaceRequest): Operation {
   const operation = BY_TARGET.get(headerOf(request, 'x-amz-target') ?? '');
   if (operation === undefined || request.method !== 'POST' || request.path !== '/') throw unknownOperation();
   return operation;
-}
-
-/** What refused a request before its use case had it goes on record here; then the error that is to be told. */
-async function audited(
-  { service, refused }: AwsSecretsManagerParts,
-  request: FaceRequest,
-  { operation, caller, begun }: Progress,
-  error: unknown,
-): Promise<unknown> {
-  if (begun) return error;
-  const action = operation === null ? UNKNOWN : `secretsmanager:${operation.name}`;
-  try {
-    if (caller === null) await refused(request, action, error);
-    else await service.cases.refuse({ action, ...whoAsks(caller) }, error);
-    return error;
-  } catch (failure) {
-    return failure;
-  }
 }
 
 function answerOf(requestId: string, answer: object | null): FaceResponse {

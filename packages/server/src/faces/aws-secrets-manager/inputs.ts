@@ -1,4 +1,4 @@
-import { blob, flag, integer, list, long, oneOf, required, structure, text } from './shape.ts';
+import { blob, flag, integer, list, long, oneOf, required, structure, text } from '../aws-shapes/shape.ts';
 
 /** Inputs of all operations of the service model 2017-10-17, member for member. */
 

@@ -1,7 +1,7 @@
 import type { Caller } from '@rekey/core';
 import type { Service } from '../../service/service.ts';
+import type { InputOf, StructureShape } from '../aws-shapes/shape.ts';
 import { INPUTS, type OperationName } from './inputs.ts';
-import type { InputOf, StructureShape } from './shape.ts';
 
 /** What an operation answers; null for those that have no output at all. */
 export type Answer = object | null;

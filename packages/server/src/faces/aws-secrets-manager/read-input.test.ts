@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import type { StructureShape } from '../aws-shapes/shape.ts';
 import { INPUTS, type OperationName } from './inputs.ts';
 import { LARGEST_BODY, readInput } from './read-input.ts';
 import { WireRefusal } from './refusal.ts';
-import type { StructureShape } from './shape.ts';
 
 function refusedWith(operation: OperationName, body: unknown): WireRefusal {
   const bytes = body instanceof Uint8Array ? body : Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));

@@ -1,7 +1,16 @@
 import { isUtf8 } from 'node:buffer';
+import type {
+  BlobShape,
+  InputOf,
+  ListShape,
+  Members,
+  Shape,
+  StructureShape,
+  TextShape,
+  WholeShape,
+} from '../aws-shapes/shape.ts';
+import { constraintsOf, type Violation, violationsText } from '../aws-shapes/violations.ts';
 import { serialization, tooLarge, WireRefusal } from './refusal.ts';
-import type { BlobShape, InputOf, ListShape, Members, Shape, StructureShape, TextShape, WholeShape } from './shape.ts';
-import { constraintsOf, type Violation, violationsText } from './violations.ts';
 
 /** Largest request body: the largest value with every byte escaped (`\u0000`), and room for the rest. */
 export const LARGEST_BODY = 1 << 20;

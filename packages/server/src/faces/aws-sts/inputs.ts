@@ -1,4 +1,4 @@
-import { integer, list, required, structure, text } from '../aws-secrets-manager/shape.ts';
+import { integer, list, required, structure, text } from '../aws-shapes/shape.ts';
 
 /** Inputs of the operations of the service model 2011-06-15 that are served, member for member. */
 

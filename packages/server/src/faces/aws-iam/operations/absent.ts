@@ -1,6 +1,6 @@
 import { ownName } from '../../../service/access/users.ts';
 import { operation, type QueryOperation } from '../../aws-query/operation.ts';
-import { flag, type Members, oneOf, required, structure } from '../../aws-secrets-manager/shape.ts';
+import { flag, type Members, oneOf, required, structure } from '../../aws-shapes/shape.ts';
 import { existingUserName, paging, roleName, serviceName, userName } from '../shapes.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { ownName } from '../../../service/access/users.ts';
 import { operation } from '../../aws-query/operation.ts';
 import { validationError } from '../../aws-query/refusal.ts';
-import { required, structure } from '../../aws-secrets-manager/shape.ts';
+import { required, structure } from '../../aws-shapes/shape.ts';
 import { pageAnswer, pageRequest } from '../answers.ts';
 import { accessKeyId, existingUserName, paging, status } from '../shapes.ts';
 

@@ -8,7 +8,7 @@ import {
   MOST_VERSIONS,
 } from '../../../service/access/limits.ts';
 import { operation } from '../../aws-query/operation.ts';
-import { structure } from '../../aws-secrets-manager/shape.ts';
+import { structure } from '../../aws-shapes/shape.ts';
 
 const QUOTAS = {
   AccessKeysPerUserQuota: MOST_ACCESS_KEYS,

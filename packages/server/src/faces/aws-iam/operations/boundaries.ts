@@ -1,5 +1,5 @@
 import type { QueryOperation } from '../../aws-query/operation.ts';
-import { required } from '../../aws-secrets-manager/shape.ts';
+import { required } from '../../aws-shapes/shape.ts';
 import { arn } from '../shapes.ts';
 import { type Owner, ownerOperation, ROLE, USER } from './owner.ts';
 

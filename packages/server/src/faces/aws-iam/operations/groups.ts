@@ -1,5 +1,5 @@
 import { operation } from '../../aws-query/operation.ts';
-import { required, structure } from '../../aws-secrets-manager/shape.ts';
+import { required, structure } from '../../aws-shapes/shape.ts';
 import { groupAnswer, pageAnswer, pageRequest, userAnswer } from '../answers.ts';
 import { existingUserName, groupName, paging, path, pathPrefix } from '../shapes.ts';
 

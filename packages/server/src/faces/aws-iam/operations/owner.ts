@@ -2,7 +2,7 @@ import type { Caller } from '@rekey/core';
 import type { OwnerKind } from '../../../service/access/identifiers.ts';
 import type { Service } from '../../../service/service.ts';
 import { operation, type QueryAnswer, type QueryOperation } from '../../aws-query/operation.ts';
-import { type InputOf, type Members, required, structure, type TextShape } from '../../aws-secrets-manager/shape.ts';
+import { type InputOf, type Members, required, structure, type TextShape } from '../../aws-shapes/shape.ts';
 import { existingUserName, groupName, roleName, userName } from '../shapes.ts';
 
 /** A kind of principal as operations name it: `PutUserPolicy` of `UserName`. */

@@ -1,5 +1,5 @@
 import type { QueryOperation } from '../../aws-query/operation.ts';
-import { required } from '../../aws-secrets-manager/shape.ts';
+import { required } from '../../aws-shapes/shape.ts';
 import { encodeDocument, pageAnswer, pageRequest } from '../answers.ts';
 import { arn, paging, policyDocument, policyName, policyPath } from '../shapes.ts';
 import { GROUP, type Owner, ownerOperation, ROLE, USER } from './owner.ts';

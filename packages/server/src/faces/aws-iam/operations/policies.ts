@@ -1,7 +1,7 @@
 import type { PolicyEntity } from '../../../service/access/attachments.ts';
 import type { OwnerKind } from '../../../service/access/identifiers.ts';
 import { operation } from '../../aws-query/operation.ts';
-import { flag, oneOf, required, structure } from '../../aws-secrets-manager/shape.ts';
+import { flag, oneOf, required, structure } from '../../aws-shapes/shape.ts';
 import {
   encodeDocument,
   pageAnswer,

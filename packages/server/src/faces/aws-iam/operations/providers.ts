@@ -1,5 +1,5 @@
 import { operation } from '../../aws-query/operation.ts';
-import { list, required, structure, text } from '../../aws-secrets-manager/shape.ts';
+import { list, required, structure, text } from '../../aws-shapes/shape.ts';
 import { readTags, tagsAnswer } from '../answers.ts';
 import { arn, clientId, tags, thumbprints } from '../shapes.ts';
 

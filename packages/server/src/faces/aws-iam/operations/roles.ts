@@ -1,5 +1,5 @@
 import { operation } from '../../aws-query/operation.ts';
-import { required, structure } from '../../aws-secrets-manager/shape.ts';
+import { required, structure } from '../../aws-shapes/shape.ts';
 import { lastUsedAnswer, pageAnswer, pageRequest, readTags, roleAnswer, wholeRole } from '../answers.ts';
 import {
   arn,

@@ -2,7 +2,7 @@ import type { ContextValue } from '../../../auth/policy/context.ts';
 import type { SimulatedDecision, SimulationWish } from '../../../service/access/simulation.ts';
 import { operation } from '../../aws-query/operation.ts';
 import type { XmlMembers } from '../../aws-query/xml.ts';
-import { type InputOf, list, oneOf, required, structure, text } from '../../aws-secrets-manager/shape.ts';
+import { type InputOf, list, oneOf, required, structure, text } from '../../aws-shapes/shape.ts';
 import { arn, paging, policyDocument } from '../shapes.ts';
 
 const resourceName = text({ min: 1, max: 2048 });

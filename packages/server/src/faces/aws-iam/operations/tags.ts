@@ -1,6 +1,6 @@
 import type { TaggedKind } from '../../../service/access/tags.ts';
 import { operation, type QueryOperation } from '../../aws-query/operation.ts';
-import { type Members, required, structure, type TextShape } from '../../aws-secrets-manager/shape.ts';
+import { type Members, required, structure, type TextShape } from '../../aws-shapes/shape.ts';
 import { pageAnswer, pageRequest, readTags, tagAnswer } from '../answers.ts';
 import { arn, existingUserName, paging, roleName, tagKeys, tags } from '../shapes.ts';
 

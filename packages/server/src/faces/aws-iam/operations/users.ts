@@ -1,6 +1,6 @@
 import { ownName } from '../../../service/access/users.ts';
 import { operation } from '../../aws-query/operation.ts';
-import { required, structure } from '../../aws-secrets-manager/shape.ts';
+import { required, structure } from '../../aws-shapes/shape.ts';
 import { pageAnswer, pageRequest, readTags, userAnswer, wholeUser } from '../answers.ts';
 import { arn, existingUserName, paging, path, pathPrefix, tags, userName } from '../shapes.ts';
 
