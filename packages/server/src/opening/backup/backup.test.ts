@@ -113,26 +113,22 @@ describe('a backup is tried', () => {
     isWrong(await verify(), /damaged|malformed|cannot be read/);
   });
 
-  it('and bytes that were flipped anywhere in it never pass for good', async () => {
+  it('and a byte that was flipped in any record of it never passes for good', async () => {
     const whole = readFileSync(file);
-    const { page_count: pages } = (() => {
-      const db = new DatabaseSync(file);
-      const row = db.prepare('PRAGMA page_count').get() as { page_count: number };
-      db.close();
-      return row;
-    })();
-    assert.ok(pages > 4);
-    let told = 0;
-    for (let place = 120; place < whole.length; place += 4_801) {
+    const db = new DatabaseSync(file);
+    const bodies = db.prepare('SELECT body FROM record').all() as unknown as { body: Uint8Array }[];
+    db.close();
+    assert.ok(bodies.length >= 5);
+    for (const { body } of bodies) {
       const altered = Buffer.from(whole);
-      altered[place]! ^= 0xff;
+      const place = whole.indexOf(body);
+      assert.ok(place > 0);
+      altered[place + body.length - 3]! ^= 0x01;
       writeFileSync(file, altered);
-      // An altered head of the keyring looks like that of another key.
+      // An altered keyring may look like that of another key: that is thrown.
       const report = await verify().catch(() => null);
-      if (report?.sound !== true) told += 1;
-      else assert.equal(report.counts?.value, 1, 'what nothing reads may be altered: free space within pages');
+      assert.notEqual(report?.sound, true);
     }
-    assert.ok(told > 0);
   });
 
   it('and a record that was altered, moved, or taken out is told', async () => {
