@@ -6,7 +6,7 @@ import type { ServerConfig } from './config/config.ts';
 import { Alerts } from './engine/alerts/alerts.ts';
 import { Outbox } from './engine/alerts/outbox.ts';
 import type { BoundaryHook } from './engine/boundary.ts';
-import { createBreachEngine, DEFAULT_BREACH_SETTINGS } from './engine/breach/breach-engine.ts';
+import { createBreachEngine } from './engine/breach/breach-engine.ts';
 import { Corrections } from './engine/correction/corrections.ts';
 import { Unstick } from './engine/correction/unstick.ts';
 import { DriftLook } from './engine/drift/drift-look.ts';
@@ -31,6 +31,7 @@ import { leaveServerNote, removeServerNote } from './host/running-server.ts';
 import { alertSenders } from './opening/alert-senders.ts';
 import { openAudit } from './opening/audit-opening.ts';
 import { openBackupSchedule } from './opening/backup/schedule-opening.ts';
+import { breachWebhooks, leakedFetcher, webhookRates } from './opening/breach-webhooks.ts';
 import { openKeyUpkeep } from './opening/key-upkeep.ts';
 import { ensureRoot, type RootCredentials, rootKeyOf } from './opening/root-credentials.ts';
 import { accessUnder, type MakeRotationFunction, rotationFunctions } from './opening/rotation-functions.ts';
@@ -122,8 +123,8 @@ async function start(
   const quarantine = new Quarantine({ ...parts, escrow, findFunction, holder });
   const breach = createBreachEngine({
     ...{ ...looking, random, journal, rotations, unstick, holders, holdings: holders.history },
-    breachSettings: DEFAULT_BREACH_SETTINGS,
-    fetchLeaked: () => Promise.reject(new Error('no GitHub is configured')),
+    breachSettings: config.breach.settings,
+    fetchLeaked: leakedFetcher(config.breach.webhooks),
     onHastened: () => worker.wake(),
   });
   const directory = new AccessDirectory(store, account);
@@ -144,6 +145,7 @@ async function start(
     rotations,
     corrections,
     unstick,
+    breach,
     look,
     findFunction,
     findFunctionUnder: (settings) => rotationFunctions(makeFunction, accessUnder(access, settings), config),
@@ -186,6 +188,11 @@ async function start(
     service,
     version: versionOf(),
     isReady: () => ready,
+    breachWebhooks: {
+      webhooks: breachWebhooks(config.breach.webhooks, () => clock.now()),
+      rates: webhookRates(config.breach.webhooks),
+      now: () => clock.now(),
+    },
     bySignature: (face, signedFor) => authentication.bySignature(face, signedFor),
     byTokenOrSignature: authentication.byTokenOrSignature('native', 'rekey'),
     refused: (request, action, error) => service.cases.refuse(nobody(request, action, error), error),

@@ -2,6 +2,7 @@ import { addAdopt } from './adopt.ts';
 import { addApply } from './apply.ts';
 import { addAudit } from './audit.ts';
 import { addBackup } from './backup.ts';
+import { addBreach } from './breach.ts';
 import { addDoctor } from './doctor.ts';
 import { addFreeze } from './freeze.ts';
 import { addHolders } from './holders.ts';
@@ -35,6 +36,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addAdopt,
   addImport,
   addRotate,
+  addBreach,
   addRollback,
   addRepair,
   addUnstick,

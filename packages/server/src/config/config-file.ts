@@ -55,6 +55,41 @@ const freezeForm = z.strictObject({
 export const DECLARED_SECTIONS = ['users', 'groups', 'roles', 'policies', 'providers', 'secrets'] as const;
 const declared = z.unknown().optional();
 
+/** A plain address would let anybody on the way see the token, or choose the keys. */
+const githubUrl = z
+  .url()
+  .refine((url) => /^https:\/\/|^http:\/\/(localhost|127\.0\.0\.1|\[::1\])[:/]/.test(url), 'must begin with https://');
+
+const breachSchema = z.strictObject({
+  overlap: duration({ min: 0, max: 86_400_000 }).optional(),
+  sessions: z.enum(['end', 'keep']).optional(),
+  webhooks: z
+    .strictObject({
+      githubPartner: z
+        .strictObject({ keysUrl: githubUrl.optional(), keyFiles: z.record(z.string(), z.string()).optional() })
+        .optional(),
+      githubAlert: z
+        .strictObject({ secretFile: z.string(), tokenFile: z.string(), api: githubUrl.optional() })
+        .optional(),
+      generic: z
+        .array(
+          z.strictObject({
+            name: z
+              .string()
+              .regex(
+                /^(?!github-)[a-z0-9-]{1,40}$/,
+                'takes small letters, digits and hyphens, and does not begin with github-',
+              ),
+            secretFile: z.string(),
+          }),
+        )
+        .optional(),
+      perSource: z.int().min(1).max(6_000).optional(),
+      overall: z.int().min(1).max(60_000).optional(),
+    })
+    .optional(),
+});
+
 /** What `rekey.yaml` may say. Loaded only where there is one: the YAML reader and zod are half of what a start loads. */
 const fileSchema = z.strictObject({
   listen: z.string().optional(),
@@ -102,6 +137,7 @@ const fileSchema = z.strictObject({
     .optional(),
   environments: z.record(z.string().min(1).max(64), z.array(z.string().min(1).max(512)).min(1).max(100)).optional(),
   freezes: z.array(freezeForm).max(100).optional(),
+  breach: breachSchema.optional(),
   users: declared,
   groups: declared,
   roles: declared,

@@ -6,6 +6,7 @@ import type { FreezeText } from '../engine/order/freeze.ts';
 import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from '../engine/target/login-count.ts';
 import type { SealSettings } from '../seal/open-seal.ts';
 import { PostgresAddress } from '../store/postgres/address.ts';
+import { type BreachConfig, breachConfig } from './breach-config.ts';
 import type { FileConfig } from './config-file.ts';
 import { readSealSettings, type SealFlags } from './seal-settings.ts';
 import { wrongUse } from './wrong-use.ts';
@@ -69,6 +70,7 @@ export interface ServerConfig {
   readonly loginLimit: LoginLimit;
   /** Milliseconds within which each current value is tried at its target; null: none is. */
   readonly driftInterval: number | null;
+  readonly breach: BreachConfig;
   /** Named sets of secrets, for freezes. */
   readonly environments: Environments;
   readonly freezes: readonly FreezeText[];
@@ -141,6 +143,7 @@ export async function readConfig(
     environments: file.environments ?? {},
     freezes: readFreezes(file),
     loginLimit: { ...DEFAULT_LOGIN_LIMIT, ...file.rotation?.loginBudget },
+    breach: breachConfig(file.breach),
   };
 }
 

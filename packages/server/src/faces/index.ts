@@ -3,6 +3,7 @@ import type { Service } from '../service/service.ts';
 import { awsIamFace } from './aws-iam/index.ts';
 import { awsSecretsManagerFace } from './aws-secrets-manager/index.ts';
 import { awsStsFace } from './aws-sts/index.ts';
+import { type BreachWebhookFaceDeps, breachWebhookFace } from './breach-webhook/index.ts';
 import type { Face, FaceRequest } from './face.ts';
 import { healthFace } from './health/index.ts';
 import { nativeFace } from './native/index.ts';
@@ -13,6 +14,8 @@ export interface FacesParts {
   /** Version of rekey, for who asks for the status. */
   readonly version: string;
   isReady(): boolean;
+  /** Who may tell of leaked values, and how often. */
+  readonly breachWebhooks: Pick<BreachWebhookFaceDeps, 'webhooks' | 'rates' | 'now'>;
   /**
    * Tells a face who signed a request (AWS Signature Version 4) for a service (`secretsmanager`).
    *
@@ -37,6 +40,7 @@ export function openFaces(parts: FacesParts): readonly Face[] {
     awsIamFace({ service, refused, authenticate: parts.bySignature('aws-iam', 'iam') }),
     awsStsFace({ service, refused, authenticate: parts.bySignature('aws-sts', 'sts') }),
     nativeFace({ service, version, refused, authenticate: parts.byTokenOrSignature }),
+    breachWebhookFace({ service, refused, ...parts.breachWebhooks }),
     healthFace(parts.isReady),
   ];
 }

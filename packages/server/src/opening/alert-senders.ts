@@ -22,7 +22,8 @@ export function alertSenders(webhooks: readonly WebhookConfig[]): readonly Sende
   ];
 }
 
-function readSecret(file: string): string {
+/** A secret shared with somebody, from its file. */
+export function readSecret(file: string): string {
   let secret: string;
   try {
     secret = readFileSync(file, 'utf8').trim();

@@ -1,5 +1,6 @@
 import type { Caller, Clock, FindRotationFunction, RandomSource, RotationSettings } from '@rekey/core';
 import type { AuditLog } from '../audit/entry.ts';
+import type { BreachEngine } from '../engine/breach/breach-engine.ts';
 import type { Corrections } from '../engine/correction/corrections.ts';
 import type { Unstick } from '../engine/correction/unstick.ts';
 import type { EscrowJournal } from '../engine/escrow/escrow.ts';
@@ -25,6 +26,7 @@ export interface ServiceParts {
   readonly rotations: Rotations;
   readonly corrections: Corrections;
   readonly unstick: Unstick;
+  readonly breach: Pick<BreachEngine, 'breaches' | 'fingerprints'>;
   readonly look: TargetLook;
   readonly findFunction: FindRotationFunction;
   /** The same functions as they would be under other settings: for plans of what is not configured yet. */

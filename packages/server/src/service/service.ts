@@ -1,5 +1,7 @@
 import type { PeriodicJob } from '../engine/schedule/worker.ts';
 import { type Access, createAccess } from './access/access.ts';
+import { BreachCases } from './breach.ts';
+import { BreachTellings } from './breach-told.ts';
 import { CorrectionCases } from './corrections.ts';
 import { Declarations } from './declaration/declarations.ts';
 import { FreezeCases } from './freezes.ts';
@@ -30,6 +32,8 @@ export interface Service {
   readonly values: Values;
   readonly rotation: RotationCases;
   readonly corrections: CorrectionCases;
+  readonly breach: BreachCases;
+  readonly breachTellings: BreachTellings;
   readonly freezes: FreezeCases;
   readonly usage: UsageCases;
   readonly replicas: Replicas;
@@ -60,6 +64,8 @@ export function createService(parts: ServiceParts): Service {
     values: new Values(parts, cases, changes),
     rotation: new RotationCases(parts, cases, changes),
     corrections: new CorrectionCases(parts, cases),
+    breach: new BreachCases(parts, cases),
+    breachTellings: new BreachTellings(parts, cases),
     freezes: new FreezeCases(parts, cases),
     usage: new UsageCases(parts, cases),
     replicas: new Replicas(parts, cases, changes),

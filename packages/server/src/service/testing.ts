@@ -69,6 +69,7 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
     rotations: engine.rotations,
     corrections: engine.corrections,
     unstick: engine.unstick,
+    breach: engine.breach,
     look: engine.look,
     findFunction,
     findFunctionUnder: (_: RotationSettings) => findFunction,

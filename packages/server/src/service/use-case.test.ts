@@ -48,6 +48,10 @@ const USE_CASES: Readonly<Record<string, (service: Service, caller: Caller) => P
     declarations.apply(caller, { declaration: {}, prune: false, shown: null }),
   'rekey:PlanDeclaration': ({ declarations }, caller) => declarations.plan(caller, { declaration: {}, prune: false }),
   'rekey:Backup': ({ upkeep }, caller) => upkeep.backup(caller),
+  'rekey:GetBreach': ({ breach }, caller) => breach.get(caller, 'b'),
+  'rekey:ListBreaches': ({ breach }, caller) => breach.list(caller),
+  'rekey:ReportBreach': ({ breach }, caller) => breach.reportSecret(caller, 'a', { settings: {}, note: null }),
+  'rekey:ReportBreachOfValue': ({ breach }, caller) => breach.reportValue(caller, 'x', { settings: {}, note: null }),
   'rekey:ConfigureRotation': ({ rotation }, caller) => rotation.configure(caller, 'a', {}),
   'rekey:DescribeRotation': ({ rotation }, caller) => rotation.describe(caller, 'a'),
   'rekey:DescribeRotation of one': ({ rotation }, caller) => rotation.get(caller, 'a', 'r'),
@@ -84,7 +88,7 @@ describe('every use case', () => {
     const { status, upkeep, keys } = service;
     const about = [secrets, values, rotation, corrections, usage, replicas, policies, simulation, passwords];
     const classes = [...about, status, upkeep, keys];
-    const methods = [...classes, service.declarations].flatMap((part) =>
+    const methods = [...classes, service.declarations, service.breach].flatMap((part) =>
       Object.getOwnPropertyNames(Object.getPrototypeOf(part)).filter((name) => name !== 'constructor'),
     );
     assert.equal(methods.length, Object.keys(USE_CASES).length);

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { type Caller, CURRENT, PENDING, rootPrincipal } from '@rekey/core';
+import { type Caller, CURRENT, PENDING, RekeyError, rootPrincipal } from '@rekey/core';
 import { type FakeOptions, FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
 import type { BreachCase, BreachRecord } from '../../store/breach-record.ts';
 import { type Bench, credential, openBench, putSecret } from '../testing.ts';
 import { attachLabel, detachLabel, findLabelled } from '../versions.ts';
+import type { FetchLeaked } from './breach-work.ts';
 import type { BreachReport } from './breaches.ts';
 
 const MINUTE = 60_000;
@@ -20,16 +21,20 @@ type TestBench = Bench<FakeTarget> & {
 async function open(
   strategy: 'alternating-users' | 'single-user' = 'alternating-users',
   options: FakeOptions = {},
+  fetchLeaked?: FetchLeaked,
 ): Promise<TestBench> {
   const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
-  const bench = await openBench({
-    target,
-    settings: { strategy, overlap: 10 * MINUTE },
-    functions: (access, random) => {
-      const rotate = rotationFunctionFrom(fake(target, options), access, { random });
-      return (name) => (name === 'rekey-fake' ? rotate : null);
+  const bench = await openBench(
+    {
+      target,
+      settings: { strategy, overlap: 10 * MINUTE },
+      functions: (access, random) => {
+        const rotate = rotationFunctionFrom(fake(target, options), access, { random });
+        return (name) => (name === 'rekey-fake' ? rotate : null);
+      },
     },
-  });
+    fetchLeaked === undefined ? {} : { fetchLeaked },
+  );
   const { breaches, fingerprints, work } = bench.engine.breach;
   for (const job of fingerprints.jobs) await job.run();
   const find = async (id: string) => (await breaches.find(id))!;
@@ -400,14 +405,40 @@ describe('a breach', () => {
     const actions = bench.engine.audited.map(({ action }) => action).filter((action) => action.includes('Breach'));
     assert.deepEqual(actions, ['rekey:BreachMatched', 'rekey:BreachEnded']);
   });
-});
 
-// Keeps the labels' helpers honest: a secret without current is nobody's.
-it('of a secret whose current was taken off it is past', async () => {
-  const bench = await open();
-  const entry = (await bench.house.store.get('secret', bench.house.secretId))!;
-  const record = detachLabel(entry.record, CURRENT, bench.clock.now());
-  await bench.house.store.commit([{ collection: 'secret', id: entry.id, record }]);
-  const { id } = await bench.leak('old-password');
-  assert.equal((await bench.only(id)).outcome, 'replaced');
+  it('of a secret whose current was taken off it is past', async () => {
+    const bench = await open();
+    const entry = (await bench.house.store.get('secret', bench.house.secretId))!;
+    const record = detachLabel(entry.record, CURRENT, bench.clock.now());
+    await bench.house.store.commit([{ collection: 'secret', id: entry.id, record }]);
+    const { id } = await bench.leak('old-password');
+    assert.equal((await bench.only(id)).outcome, 'replaced');
+  });
+
+  it('that is only told of is fetched, tried for again while that fails, and given up in the end', async () => {
+    const place = { api: 'https://github.example', repository: 'org/repo', number: 42 };
+    const untilFetched = { source: 'github-alert', askedBy: 'webhook github-alert', fetch: place } as const;
+    for (const [code, failures, outcome] of [
+      ['unavailable', 2, 'rotated'],
+      ['unavailable', 99, undefined],
+      ['not-found', 99, undefined],
+    ] as const) {
+      let asked = 0;
+      const bench = await open('single-user', {}, async () => {
+        asked += 1;
+        if (asked <= failures) throw new RekeyError(code, 'GitHub does not answer.');
+        return 'old-password';
+      });
+      const [{ id } = { id: '' }] = await bench.engine.breach.breaches.report([untilFetched]);
+      for (let turn = 0; turn < 100; turn += 1) {
+        await bench.engine.breach.work.pass();
+        await bench.worker.tick();
+        await bench.clock.advance(MINUTE);
+      }
+      const found = (await bench.engine.breach.breaches.find(id))!;
+      assert.deepEqual([found.state, found.cases[0]?.outcome], ['done', outcome]);
+      assert.equal(found.trouble, outcome === undefined ? 'GitHub does not answer.' : null);
+      assert.equal(asked, code === 'not-found' ? 1 : outcome === undefined ? 7 : 3);
+    }
+  });
 });

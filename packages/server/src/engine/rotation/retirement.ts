@@ -141,8 +141,8 @@ async function probeOld(work: Work): Promise<Answer<ProbeResult> | HeldBack> {
 
 function done(record: RotationRecord, now: number, reason: string, report: Revoked = NOTHING): RotationRecord {
   const doing = record.doing === null ? intending(record, 'revoke', now) : record;
-  const { endedSessions: total = 0, endedInFlight: inFlight = null } = report;
-  const sessions = record.settings.endSessions ? { sessionsEnded: { total, inFlight } } : {};
+  const { endedSessions: total, endedInFlight: inFlight = null } = report;
+  const sessions = record.settings.endSessions && total !== undefined ? { sessionsEnded: { total, inFlight } } : {};
   return { ...ended(stepDone(doing, 'done', report, now, reason), 'done', now), ...sessions };
 }
 

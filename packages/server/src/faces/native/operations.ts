@@ -5,6 +5,7 @@ import type { RotationWish } from '../../service/rotation.ts';
 import type { Service } from '../../service/service.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import type { AcknowledgementWish } from '../../service/usage.ts';
+import { getBreach, listBreaches, readBreachWish, readLeakedWish, reportBreach, reportLeaked } from './breaches.ts';
 import { type FreezeWish, type RotateWish, readFreezeForm, readRotateWish } from './order-wishes.ts';
 import type { Route } from './routes.ts';
 import {
@@ -50,6 +51,10 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'POST', pattern: '/rekey/secrets/:name/rollback', handler: withoutBody(rollback) },
   { method: 'POST', pattern: '/rekey/secrets/:name/repair', handler: withoutBody(repair) },
   { method: 'POST', pattern: '/rekey/secrets/:name/unstick', handler: withoutBody(unstick) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/breach', handler: withBody(readBreachWish, reportBreach) },
+  { method: 'POST', pattern: '/rekey/breaches', handler: withBody(readLeakedWish, reportLeaked) },
+  { method: 'GET', pattern: '/rekey/breaches', handler: withoutBody(listBreaches) },
+  { method: 'GET', pattern: '/rekey/breaches/:id', handler: withoutBody(getBreach) },
   { method: 'GET', pattern: '/rekey/secrets/:name/rotations', handler: withoutBody(listRotations) },
   { method: 'GET', pattern: '/rekey/secrets/:name/rotations/:id', handler: withoutBody(getRotation) },
   { method: 'GET', pattern: '/rekey/secrets/:name/holders', handler: withoutBody(listHolders) },
