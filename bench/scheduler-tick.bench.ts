@@ -130,7 +130,7 @@ function openWorker(store: Store, clock: Clock) {
       begun += 1;
     },
   };
-  const holds = new RotationHolds(new Freezes(store, []));
+  const holds = new RotationHolds(store, new Freezes(store, []));
   const parts = { store, clock, audit, alerts, holds, log: silentLogger };
   const journal = new RotationJournal(parts);
   const rotations = new Rotations({ ...parts, journal, escrow: new MemoryEscrowJournal(), random: systemRandom });

@@ -20,6 +20,12 @@ export interface RotationSettings {
   readonly via: string | null;
   /** End sessions of the retired credential when it is revoked. */
   readonly endSessions: boolean;
+  /** Staging counterparts, by name or ARN: it rotates only after them. Left out or empty: it has no gate. */
+  readonly requires?: readonly string[];
+  /** Rotations of each in a row that must have ended well (default 1). */
+  readonly green?: number;
+  /** How long that must have been so; milliseconds (default a day). */
+  readonly soak?: number;
 }
 
 export const DEFAULT_ROTATION_SETTINGS: RotationSettings = {
@@ -63,8 +69,10 @@ export interface SecretRotation {
 
 /** A rotation that was due and waits; `plannedAt` of its secret says until when. */
 export interface Postponed {
-  readonly by: 'freeze';
+  readonly by: 'freeze' | 'gate';
   readonly sentence: string;
+  /** It ends by nothing but somebody's doing. */
+  readonly trouble?: boolean;
   /** When it was due, and by when, before it was postponed. */
   readonly plannedAt: number;
   readonly deadlineAt: number | null;
@@ -73,6 +81,7 @@ export interface Postponed {
 /** What would hold a rotation and does not, because a person said so; each with the reason given. */
 export interface RotationOverride {
   readonly freeze?: string;
+  readonly gate?: string;
 }
 
 /** Why a rotation was begun. */

@@ -111,7 +111,7 @@ async function start(
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
   const findFunction = rotationFunctions(makeFunction, access, config);
   const freezes = new Freezes(store, config.freezes.map(parseFreeze));
-  const holds = new RotationHolds(freezes);
+  const holds = new RotationHolds(store, freezes);
   const freezeWatch = new FreezeWatch({ store, clock, freezes, holds });
   const rotations = new Rotations({ ...parts, journal, escrow, random, holds, onBegun: () => worker.wake() });
   const corrections = new Corrections({ ...parts, random, rotations, onBegun: () => worker.wake() });

@@ -28,7 +28,7 @@ function describeDetail({ member, entry, before, after }: Detail): string {
 function show(member: string, value: Detail['after']): string {
   if (value === null || value === undefined) return 'none';
   if (member === 'rule') return showRule(value as unknown as RotationRule);
-  if (typeof value === 'number' && member === 'overlap') return formatDuration(value);
+  if (typeof value === 'number' && (member === 'overlap' || member === 'soak')) return formatDuration(value);
   if (typeof value === 'number' && member === 'maxSession') return formatDuration(value * 1000);
   return printable(typeof value === 'string' ? value : JSON.stringify(value));
 }

@@ -14,6 +14,7 @@ interface Options extends WhereOptions {
   readonly wait: boolean;
   readonly timeout: string;
   readonly overrideFreeze?: string;
+  readonly overrideGate?: string;
 }
 
 /** `rekey rotate NAME [--wait | --dry-run]`. */
@@ -21,6 +22,10 @@ export function addRotate(program: Command): void {
   withCommonOptions(program.command('rotate <name>'))
     .description('rotate now')
     .option('--dry-run', 'say what a rotation would do and whom it would wait for; changes nothing', false)
+    .option(
+      '--override-gate <reason>',
+      'rotate although its staging counterparts have not shown it; the reason is on record',
+    )
     .option('--override-freeze <reason>', 'rotate although a freeze is in force; the reason is on record')
     .option('--wait', 'show each step and wait until the new value is promoted', false)
     .option('--timeout <seconds>', 'with --wait: give up waiting (the rotation goes on)', '300')
@@ -45,8 +50,11 @@ async function rotate(name: string, options: Options): Promise<void> {
   refuseFailed(name, ended);
 }
 
-function overrides({ overrideFreeze }: Options): Record<string, unknown> {
-  return overrideFreeze === undefined ? {} : { overrideFreeze };
+function overrides({ overrideFreeze, overrideGate }: Options): Record<string, unknown> {
+  return {
+    ...(overrideFreeze === undefined ? {} : { overrideFreeze }),
+    ...(overrideGate === undefined ? {} : { overrideGate }),
+  };
 }
 
 function summary(name: string, record: RotationRecord): string {

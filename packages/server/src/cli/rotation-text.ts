@@ -34,6 +34,7 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
     `  overlap    ${formatDuration(rotation.settings.overlap)}`,
     `  retired    ${describeRetirement(rotation.settings)}`,
     ...(rotation.settings.via === null ? [] : [`  via        ${printable(rotation.settings.via)}`]),
+    ...describeGate(rotation.settings),
     `  rotated    ${relativeTime(rotation.lastRotatedAt, now)}`,
     `  next       ${rotation.plannedAt === null ? 'not planned' : relativeTime(rotation.plannedAt, now)}`,
     `  at target  ${describeDrift(answer.drift ?? null, now)}`,
@@ -47,6 +48,12 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
 }
 
 /** When the old value ends, after its overlap. */
+function describeGate({ requires = [], green = 1, soak = 86_400_000 }: RotationSettings): readonly string[] {
+  if (requires.length === 0) return [];
+  const times = green === 1 ? 'rotated well once' : `rotated well ${green} times in a row`;
+  return [`  gate       after ${requires.map(printable).join(', ')} ${times}, and ${formatDuration(soak)} later`];
+}
+
 function describeRetirement({ retireWithin }: RotationSettings): string {
   if (retireWithin == null) return 'when every holder has moved, at the latest after 24 overlaps or half an interval';
   return `when every holder has moved, at the latest ${formatDuration(retireWithin)} after promotion`;

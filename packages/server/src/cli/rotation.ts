@@ -1,6 +1,7 @@
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { connect, secretPath, type WhereOptions } from './connection.ts';
+import { wholeNumber } from './input.ts';
 import { createOutput } from './output.ts';
 import { withCommonOptions } from './program.ts';
 import { describeRotation } from './rotation-text.ts';
@@ -17,6 +18,9 @@ interface SetOptions extends WhereOptions {
   readonly usernameMayChange?: boolean;
   readonly via?: string;
   readonly endSessions?: boolean;
+  readonly requires?: readonly string[] | false;
+  readonly green?: string;
+  readonly soak?: string;
 }
 
 /** `rekey rotation set|show|off`. */
@@ -34,6 +38,10 @@ export function addRotation(program: Command): void {
     .option('--username-may-change', 'allow strategies that give applications another username')
     .option('--via <host:port>', 'a pooler that must accept the new credential before promotion')
     .option('--end-sessions', 'end sessions of the retired credential')
+    .option('--requires <name...>', 'staging counterparts: rotate only after they have rotated well')
+    .option('--no-requires', 'rotate without waiting for any')
+    .option('--green <number>', 'rotations of each in a row that must have ended well (default 1)')
+    .option('--soak <duration>', 'how long that must have been so (default 24h)')
     .action(set);
   withCommonOptions(rotation.command('show <name>'))
     .description('configuration, state, next date and last rotations')
@@ -67,6 +75,9 @@ export function rotationBody(options: Omit<SetOptions, 'json'>): Record<string, 
     ...(options.usernameMayChange === undefined ? {} : { usernameMayChange: options.usernameMayChange }),
     ...(options.via === undefined ? {} : { via: options.via }),
     ...(options.endSessions === undefined ? {} : { endSessions: options.endSessions }),
+    ...(options.requires === undefined ? {} : { requires: options.requires === false ? [] : options.requires }),
+    ...(options.green === undefined ? {} : { green: wholeNumber('--green', options.green, 1, 20) }),
+    ...(options.soak === undefined ? {} : { soak: options.soak }),
   };
 }
 

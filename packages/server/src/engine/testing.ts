@@ -191,7 +191,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const held = new HeldSecrets();
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
   const freezes = new Freezes(store, (options.freezes ?? []).map(parseFreeze));
-  const holds = new RotationHolds(freezes);
+  const holds = new RotationHolds(store, freezes);
   const freezeWatch = new FreezeWatch({ store, clock, freezes, holds });
   const rotations = new Rotations({ ...parts, journal, escrow, random, holds });
   const corrections = new Corrections({ ...parts, random, rotations });

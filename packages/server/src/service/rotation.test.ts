@@ -83,6 +83,42 @@ describe('rotation as configured natively', () => {
   });
 });
 
+describe('a gate', () => {
+  test('is refused where it would lead in a circle, or to a secret that is not there or may not be looked at', async () => {
+    const { configure, rotation, secrets } = await open();
+    await configure();
+    const value = { versionId: 'staging'.padEnd(32, '-'), value: { kind: 'text', text: CREDENTIAL } } as const;
+    await secrets.create(ROOT, { name: 'staging', value });
+    const wish = { functionArn: 'rekey-fake', rule: EVERY_MINUTE };
+    await rotation.configure(ROOT, 'staging', { ...wish, explicit: { overlap: 1_000 } });
+    await rotation.configure(ROOT, 'a', { explicit: { requires: ['staging'], green: 2 } });
+    await assert.rejects(rotation.configure(ROOT, 'a', { explicit: { requires: ['a'] } }), reason('gate-cycle'));
+    const back = rotation.configure(ROOT, 'staging', { explicit: { requires: ['a'] } });
+    await assert.rejects(
+      back,
+      (error: unknown) => reason('gate-cycle')(error) && /itself: a waits for staging/.test(String(error)),
+    );
+    await assert.rejects(
+      rotation.configure(ROOT, 'a', { explicit: { requires: ['gone'] } }),
+      reason('secret-not-found'),
+    );
+    const { requires, green } = (await secrets.describe(ROOT, 'a')).rotation!.settings;
+    assert.deepEqual([requires, green], [['staging'], 2]);
+  });
+
+  test('is shown by a dry run, and set aside by who may, with the reason on record', async () => {
+    const { configure, rotation, secrets, audited } = await open();
+    const value = { versionId: 'staging'.padEnd(32, '-'), value: { kind: 'text', text: CREDENTIAL } } as const;
+    await secrets.create(ROOT, { name: 'staging', value });
+    await configure({ requires: ['staging'] });
+    assert.match((await rotation.plan(ROOT, 'a')).inTheWay.join(), /Waits at its gate: .*staging has no rotation/);
+    const ask = { secretId: 'a', versionId: null, immediately: true };
+    await assert.rejects(rotation.rotate(ROOT, ask), reason('rotation-held'));
+    await rotation.rotate(ROOT, { ...ask, override: { gate: 'staging burnt down' } });
+    assert.match(audited.at(-1)?.detail ?? '', /Overrides the gate: staging burnt down/);
+  });
+});
+
 describe('a rotation asked for natively', () => {
   test('is joined when one is at work already', async () => {
     const { configure, rotation } = await open();

@@ -17,6 +17,7 @@ import { findLabelled } from '../engine/versions.ts';
 import type { DriftRecord } from '../store/collections.ts';
 import { adminOf, mayUseAdmin } from './admin-credential.ts';
 import { type Adoption, lookAtTarget } from './adoption.ts';
+import { checkGate } from './gate-settings.ts';
 import type { ServiceParts } from './parts.ts';
 import { functionNotInvocable, markedForDeletion, noRotationFunction, rotationNotFound } from './refusals.ts';
 import { heldBy, inTheWay, type PlannedRotation } from './rotation-plan.ts';
@@ -124,6 +125,12 @@ export class RotationCases {
       this.#changes.change(id, async (secret) => {
         this.#checkFunction(secret, wish);
         await this.#mayUseAdmin(caller, secret);
+        await checkGate(
+          { cases: this.#cases, store: this.#parts.store, look: LOOK },
+          caller,
+          secret,
+          wish.explicit ?? {},
+        );
         const now = this.#parts.clock.now();
         const rotation = replanned(secret, configured(secret.rotation, secret, wish), now);
         checkSchedule(rotation.rule, rotation.settings);
@@ -218,7 +225,11 @@ export class RotationCases {
 
 /** Who may rotate may not therefore set aside what guards. */
 function alsoNeeded(override: RotationOverride | undefined): Pick<Ask, 'alsoNeeds'> {
-  return override?.freeze === undefined ? {} : { alsoNeeds: ['rekey:OverrideFreeze'] };
+  const actions = [
+    ...(override?.freeze === undefined ? [] : ['rekey:OverrideFreeze']),
+    ...(override?.gate === undefined ? [] : ['rekey:OverrideGate']),
+  ];
+  return actions.length === 0 ? {} : { alsoNeeds: actions };
 }
 
 function overriddenSentence(override: RotationOverride): string {
@@ -245,17 +256,22 @@ function configured(before: SecretRotation | null, { tags }: SecretRecord, wish:
   return {
     number: before?.number ?? 0,
     lastRotatedAt: before?.lastRotatedAt ?? null,
-    plannedAt: before?.plannedAt ?? null,
+    plannedAt: (waitsAtGate(before) ? before?.postponed?.plannedAt : before?.plannedAt) ?? null,
     deadlineAt: before?.deadlineAt ?? null,
     activeRotationId: before?.activeRotationId ?? null,
     queuedRotationId: before?.queuedRotationId ?? null,
-    ...(before?.postponed === undefined ? {} : { postponed: before.postponed }),
+    ...(before?.postponed === undefined ? {} : { postponed: waitsAtGate(before) ? null : before.postponed }),
     enabled: true,
     functionArn: wish.functionArn ?? before?.functionArn ?? null,
     rule: wish.rule ?? before?.rule ?? DEFAULT_RULE,
     settings: settingsOf(tags, explicit),
     explicit,
   };
+}
+
+/** Its gate may be another one now: what waits at it is asked again at once. */
+function waitsAtGate(rotation: SecretRotation | null): boolean {
+  return rotation?.postponed?.by === 'gate';
 }
 
 /** Another rule counts from now. While a rotation is at work nothing is planned; its end plans by the new rule. */

@@ -2,17 +2,19 @@ import { RekeyError, type RotationRecord, type SecretRecord } from '@rekey/core'
 
 /** Why a rotation that is due, or asked for, does not begin now; or why an old value is not retired yet. */
 export interface Hold {
-  readonly by: 'freeze';
+  readonly by: 'freeze' | 'gate';
   /** When to look again: when it ends, as far as that is known. Milliseconds since the epoch. */
   readonly until: number;
   /** One sentence for people. */
   readonly sentence: string;
+  /** Somebody has to do something about it. */
+  readonly trouble?: boolean;
 }
 
 /** What a hold is asked about. */
 export interface HoldQuestion {
   readonly now: number;
-  readonly rotation: Pick<RotationRecord, 'cause' | 'override'>;
+  readonly rotation: Pick<RotationRecord, 'cause' | 'override'> & Partial<Pick<RotationRecord, 'strategy'>>;
 }
 
 /** What may hold rotations back. */

@@ -1,20 +1,27 @@
 import type { SecretRecord } from '@rekey/core';
+import type { Store } from '../../store/store.ts';
 import type { Frozen } from './freeze.ts';
 import type { Freezes } from './freezes.ts';
+import { Gates } from './gates.ts';
 import { type Hold, type HoldQuestion, type Holds, mayBeHeld } from './hold.ts';
 
-/** What holds rotations of this house back: freezes. */
+/** What holds rotations of this house back: freezes, and gates. */
 export class RotationHolds implements Holds {
   readonly #freezes: Freezes;
+  readonly #gates: Gates;
 
-  constructor(freezes: Freezes) {
+  constructor(store: Store, freezes: Freezes) {
     this.#freezes = freezes;
+    this.#gates = new Gates(store);
   }
 
-  async onBegin(secret: SecretRecord, { now, rotation }: HoldQuestion): Promise<Hold | null> {
-    if (!mayBeHeld(rotation) || rotation.override?.freeze !== undefined) return null;
-    const frozen = await this.#freezes.frozen(secret, now);
-    return frozen && held(frozen, 'nothing of it is rotated');
+  async onBegin(secret: SecretRecord, question: HoldQuestion): Promise<Hold | null> {
+    const { now, rotation } = question;
+    if (!mayBeHeld(rotation)) return null;
+    const { freeze, gate } = rotation.override ?? {};
+    const frozen = freeze === undefined ? await this.#freezes.frozen(secret, now) : null;
+    if (frozen !== null) return held(frozen, 'nothing of it is rotated');
+    return gate === undefined ? this.#gates.shut(secret, question) : null;
   }
 
   /** What nobody watches does not die: who is left behind by the end of an old value is found by its refusals. */

@@ -53,6 +53,8 @@ export type Decision =
       readonly why: string;
       readonly openSessions?: number | null;
       readonly heldBy?: Hold['by'];
+      /** What waits so needs a person. */
+      readonly trouble?: boolean;
     }
   /** Try a step. */
   | { readonly do: 'step'; readonly step: RotationStep }
@@ -122,7 +124,7 @@ function iso(time: number): string {
 function held(record: RotationRecord, { hold, now }: RotationFacts): Decision | null {
   if (hold == null || hold.until <= now || heldPhase(record) === null) return null;
   if (record.state === 'retiring' && (record.retireAt ?? 0) > now) return null;
-  return { do: 'wait', until: hold.until, why: hold.sentence, heldBy: hold.by };
+  return { do: 'wait', until: hold.until, why: hold.sentence, heldBy: hold.by, trouble: hold.trouble ?? false };
 }
 
 function pause({ nextAttemptAt, waitingFor }: RotationRecord, { now }: RotationFacts): Decision | null {

@@ -1,6 +1,6 @@
 import type { FindRotationFunction, RotationRecord, SecretRecord } from '@rekey/core';
 import type { Entry } from '../../store/store.ts';
-import { withDeadlineAfter } from '../order/postponement.ts';
+import { tellTrouble, withDeadlineAfter } from '../order/postponement.ts';
 import { decide } from './decide.ts';
 import type { HeldSecret } from './held-secrets.ts';
 import { perform } from './perform.ts';
@@ -66,6 +66,8 @@ export class Runner {
     });
     if (covers) await this.#parts.journal.writeWithSecret('wait', entry, join, held);
     else await this.#parts.journal.write('wait', entry, record, held);
+    const { secretId: id, secretName: name } = record;
+    await tellTrouble(this.#parts.alerts, { id, name }, { sentence: why, trouble: decision.trouble ?? false });
     return until;
   }
 

@@ -1,5 +1,7 @@
 import type { Clock, SecretRecord } from '@rekey/core';
 import type { Store } from '../../store/store.ts';
+import { gateCondition } from '../order/gates.ts';
+import { ENDED } from '../rotation/rotation-change.ts';
 import type { RotationAlerts } from '../rotation/rotation-journal.ts';
 import { upTo } from '../rotation/rotations.ts';
 
@@ -52,10 +54,22 @@ export class OverdueWatch {
 
   async #review(): Promise<void> {
     for (const { condition, secretId } of await this.#alerts.standing()) {
-      if (secretId === null || condition !== overdueCondition(secretId)) continue;
+      if (secretId === null) continue;
+      if (condition === gateCondition(secretId) && !(await this.#waitsAtGate(secretId)))
+        await this.#alerts.resolve(condition);
+      if (condition !== overdueCondition(secretId)) continue;
       const secret = await this.#store.get('secret', secretId);
       if (!isOverdue(secret?.record ?? null, this.#clock.now())) await this.#alerts.resolve(condition);
     }
+  }
+
+  async #waitsAtGate(secretId: string): Promise<boolean> {
+    const secret = (await this.#store.get('secret', secretId))?.record ?? null;
+    if (secret?.rotation == null || secret.deletedAt !== null) return false;
+    const { postponed, activeRotationId } = secret.rotation;
+    if (postponed?.by === 'gate') return postponed.trouble === true;
+    const active = activeRotationId === null ? null : await this.#store.get('rotation', activeRotationId);
+    return active?.record.heldBy === 'gate' && active.record.setStartedAt === null && !ENDED.has(active.record.state);
   }
 }
 
@@ -66,5 +80,7 @@ function isOverdue(secret: SecretRecord | null, now: number): boolean {
 
 function sentence({ name, rotation }: SecretRecord): string {
   const deadline = new Date(rotation?.deadlineAt ?? 0).toISOString();
-  return `The rotation of ${name} is overdue since ${deadline}: see \`rekey status ${name}\` for what it waits for.`;
+  const held = rotation?.postponed?.sentence;
+  const why = held === undefined ? `: see \`rekey status ${name}\` for what it waits for.` : `. ${held}`;
+  return `The rotation of ${name} is overdue since ${deadline}${why}`;
 }

@@ -9,8 +9,9 @@ export type FreezeWish = Omit<FreezeForm, 'name'>;
 /** Reads the body of `POST …/rotate`; there need not be one. */
 export async function readRotateWish(body: unknown): Promise<RotateWish> {
   const { rotateBody } = await import('./wish-forms.ts');
-  const { overrideFreeze: freeze } = check(rotateBody, body);
-  return freeze === undefined ? undefined : { freeze };
+  const { overrideFreeze: freeze, overrideGate: gate } = check(rotateBody, body);
+  if (freeze === undefined && gate === undefined) return undefined;
+  return { ...(freeze === undefined ? {} : { freeze }), ...(gate === undefined ? {} : { gate }) };
 }
 
 /** Reads the body of `PUT /rekey/freezes/NAME`. */

@@ -21,11 +21,14 @@ export const rotationBody = z.strictObject({
     .nullable()
     .optional(),
   endSessions: z.boolean().optional(),
+  requires: z.array(z.string().min(1).max(512)).max(20).optional(),
+  green: z.int().min(1).max(20).optional(),
+  soak: z.string().max(20).optional(),
 });
 export type RotationBody = z.infer<typeof rotationBody>;
 
 const reason = z.string().trim().min(3, 'takes a reason').max(256);
-export const rotateBody = z.strictObject({ overrideFreeze: reason.optional() });
+export const rotateBody = z.strictObject({ overrideFreeze: reason.optional(), overrideGate: reason.optional() });
 
 export const freezeBody = z.strictObject({
   environments: z.array(z.string().max(64)).min(1).max(100).optional(),

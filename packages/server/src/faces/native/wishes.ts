@@ -89,6 +89,9 @@ function settingsOf(wish: RotationBody): Partial<RotationSettings> {
     ...(wish.usernameMayChange === undefined ? {} : { usernameMayChange: wish.usernameMayChange }),
     ...(wish.via === undefined ? {} : { via: wish.via }),
     ...(wish.endSessions === undefined ? {} : { endSessions: wish.endSessions }),
+    ...(wish.requires === undefined ? {} : { requires: wish.requires }),
+    ...(wish.green === undefined ? {} : { green: wish.green }),
+    ...(wish.soak === undefined ? {} : { soak: parseDuration(wish.soak, { what: 'soak' }) }),
   };
 }
 
