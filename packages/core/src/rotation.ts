@@ -176,6 +176,11 @@ export interface RotationRecord {
   readonly openSessions?: number | null;
   /** Who still held the old value at the deadline, named for people; absent until then. */
   readonly leftBehind?: readonly string[];
+  /**
+   * A value that was given up after its target had taken it beside the one in use: still accepted there, revoked, or in
+   * use or replaced there after all. Left out where there is none.
+   */
+  readonly leftover?: 'accepted' | 'revoked' | 'superseded';
   /** When the target was seen to refuse the old value; the proof of promise 4. */
   readonly oldRefusedAt: number | null;
   /** Sessions of the old value that were ended; left out where none were to be. */

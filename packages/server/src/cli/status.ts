@@ -12,6 +12,7 @@ interface StatusAnswer {
   readonly running: readonly RotationRecord[];
   readonly waiting: readonly RotationRecord[];
   readonly retiring: readonly RotationRecord[];
+  readonly leftover: readonly RotationRecord[];
   readonly blocked: readonly RotationRecord[];
   readonly due: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
   readonly postponed: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
@@ -63,6 +64,7 @@ export function describeStatus(answer: StatusAnswer, now: number): string {
     ...section('Waiting', answer.waiting.map(record)),
     ...section('Running', answer.running.map(record)),
     ...section('Old value still valid (overlap)', answer.retiring.map(record)),
+    ...section('Given up, its value still accepted at the target', answer.leftover.map(record)),
     ...section(
       'Due',
       answer.due.map((entry) => `  ${printable(entry.name)}  ${printable(entry.sentence)}`),

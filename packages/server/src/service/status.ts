@@ -16,6 +16,8 @@ export interface Status {
   readonly waiting: readonly RotationRecord[];
   /** Promoted; the old value is still valid. */
   readonly retiring: readonly RotationRecord[];
+  /** Given up after their target had taken the value: it is revoked there at `nextAttemptAt`. */
+  readonly leftover: readonly RotationRecord[];
   readonly blocked: readonly RotationRecord[];
   readonly due: readonly { readonly name: string; readonly plannedAt: number; readonly sentence: string }[];
   /** Secrets whose rotation was due and waits: for the end of a freeze. */
@@ -72,12 +74,14 @@ export class StatusCase {
       listPostponed(store, MOST_SHOWN),
     ]);
     const records = goingOn.map(({ record }) => record);
+    const atWork = records.filter(({ leftover }) => leftover === undefined);
     return {
       quarantined,
       secrets,
-      running: records.filter((record) => !PROMOTED.has(record.state) && record.waitingFor === null),
-      waiting: records.filter((record) => !PROMOTED.has(record.state) && record.waitingFor !== null),
-      retiring: records.filter((record) => PROMOTED.has(record.state)),
+      running: atWork.filter((record) => !PROMOTED.has(record.state) && record.waitingFor === null),
+      waiting: atWork.filter((record) => !PROMOTED.has(record.state) && record.waitingFor !== null),
+      retiring: atWork.filter((record) => PROMOTED.has(record.state)),
+      leftover: records.filter((record) => record.leftover === 'accepted'),
       blocked: blocked.map(({ record }) => record),
       due: planned.map(({ record }) => {
         const { reasons } = dueReasons(record, { now, quarantined });

@@ -27,8 +27,10 @@ export async function decide(
     return next(record, { ...facts, abilities, targetProven, retirement });
   }
   const decision = next(record, { ...facts, abilities: NO_ABILITIES, targetProven: true });
-  if (decision.do === 'stop' || decision.do === 'wait' || decision.do === 'end') return decision;
+  if (STANDS_ALONE.has(decision.do)) return decision;
   const why = `There is no rotation function ${record.functionArn}: install or name another, then rotate again.`;
+  // What has ended waits for its function to come back.
+  if (decision.do === 'revoke-leftover') return { do: 'wait', until: facts.now + 3_600_000, why };
   return { do: 'block', why };
 }
 
@@ -64,6 +66,9 @@ async function isProven(
   if (findLabelled(secret, CURRENT) === null) return true;
   return parts.proofs.isProven(rotationFunction, secret.arn).catch(() => false);
 }
+
+/** What can be done without a function or a secret. */
+const STANDS_ALONE: ReadonlySet<Decision['do']> = new Set(['stop', 'wait', 'end', 'forget-leftover']);
 
 const NO_ABILITIES: Abilities = { probe: false, probeDecoy: false, revoke: false };
 

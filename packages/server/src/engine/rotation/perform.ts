@@ -5,6 +5,7 @@ import { fillVersion, findLabelled } from '../versions.ts';
 import { resolved } from './doubt.ts';
 import { lookInto } from './doubt-resolver.ts';
 import { failure } from './failure.ts';
+import { forgetLeftover, revokeLeftover } from './leftover.ts';
 import { emptyVersion } from './pending-version.ts';
 import { promotion, valueWrite } from './promotion.ts';
 import { settle } from './retirement.ts';
@@ -50,6 +51,10 @@ export async function perform(work: Work, decision: Decision, underway: boolean)
       return parts.journal.write('wait', entry, { ...entry.record, leftBehind: decision.holders }, held);
     case 'settle':
       return recordRetirement(work, await settle(work), 'settlement');
+    case 'revoke-leftover':
+      return revokeLeftover(work);
+    case 'forget-leftover':
+      return forgetLeftover(work);
     case 'end':
       return end(parts, entry, secret, endedBy(entry.record, decision, now), held);
     case 'block':

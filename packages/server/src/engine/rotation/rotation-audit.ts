@@ -24,6 +24,7 @@ export const ENGINE = 'rekey-engine';
  */
 export function auditOfChange(before: RotationRecord | null, after: RotationRecord, now: number): AuditEntry | null {
   if (before === null || before.state !== after.state) return entryOf(after, ACTIONS[after.state], now);
+  if (after.leftover !== before.leftover) return entryOf(after, 'rekey:LeftoverRevoked', now);
   if (after.number !== before.number) return entryOf(after, 'rekey:RotationNumberRaised', now);
   return after.attempts > before.attempts ? entryOf(after, 'rekey:RotationAttemptFailed', now) : null;
 }

@@ -6,7 +6,7 @@ import type {
   StepRecord,
   StepReport,
 } from '@rekey/core';
-import { isTemporary } from './cause.ts';
+import { hasGivenValue, isTemporary } from './cause.ts';
 
 /**
  * The changes a rotation's record goes through, pure: each takes the record and returns it as it is afterwards. What
@@ -110,7 +110,18 @@ export function ended(
   now: number,
   why: string | null = null,
 ): RotationRecord {
-  return { ...record, state, doing: null, nextAttemptAt: null, endedAt: now, waitingFor: why };
+  const end = { ...record, state, doing: null, nextAttemptAt: null, endedAt: now, waitingFor: why };
+  if (state === 'done' || !leavesLogin(record)) return end;
+  return { ...end, leftover: 'accepted', attempts: 0, nextAttemptAt: now + record.settings.overlap };
+}
+
+/**
+ * Two users: the alternate role may have the password of a value that never became current, and would keep it until the
+ * next rotation. It is revoked by itself an overlap later, as any value that is not in use.
+ */
+function leavesLogin(record: RotationRecord): boolean {
+  const { strategy, setStartedAt, promotedAt } = record;
+  return strategy === 'alternating-users' && setStartedAt !== null && promotedAt === null && !hasGivenValue(record);
 }
 
 /** The target took the new value and *current* points at it: the old one is now the one that must go. */

@@ -17,6 +17,7 @@ import type { RetirementDecision } from '../holders/retirement-gate.ts';
 import { type Hold, heldPhase } from '../order/hold.ts';
 import { hasGivenValue, isTemporary } from './cause.ts';
 import { interference } from './interference.ts';
+import { leftoverDecision } from './leftover.ts';
 import { recover } from './recover.ts';
 import { leftBehind, retirementSentence, validUntil } from './retirement-sentence.ts';
 import { ENDED } from './rotation-change.ts';
@@ -72,6 +73,9 @@ export type Decision =
   | { readonly do: 'accept-promotion' }
   /** Promoted: is there an old value to retire, or was it replaced? */
   | { readonly do: 'settle' }
+  /** It was given up after its target had taken the value: is that still accepted there for nothing? */
+  | { readonly do: 'revoke-leftover' }
+  | { readonly do: 'forget-leftover' }
   /** The deadline of the retirement is reached: those who still hold the old value are put on record, and told of. */
   | { readonly do: 'leave-behind'; readonly holders: readonly string[] }
   | { readonly do: 'end'; readonly state: 'done' | 'rolled-back' | 'abandoned'; readonly why: string | null }
@@ -85,6 +89,7 @@ export type Doubt = 'set-cut-short' | 'value-rejected' | 'test-failed';
 
 /** Decides what to do next. Pure. */
 export function next(record: RotationRecord, facts: RotationFacts): Decision {
+  if (record.leftover === 'accepted') return leftoverDecision(record, facts);
   if (ENDED.has(record.state) || record.state === 'blocked') return { do: 'stop' };
   return (
     interference(record, facts) ??

@@ -3,6 +3,7 @@ import type { Entry } from '../../store/store.ts';
 import { tellTrouble, withDeadlineAfter } from '../order/postponement.ts';
 import { decide } from './decide.ts';
 import type { HeldSecret } from './held-secrets.ts';
+import { withoutLeftover } from './leftover.ts';
 import { perform } from './perform.ts';
 import type { Decision } from './rotation.ts';
 import { inSwitchWindow, interrupted, waiting } from './rotation-change.ts';
@@ -80,6 +81,8 @@ export class Runner {
   ): Promise<Written> {
     if (decision.do === 'end')
       return end(this.#parts, entry, secret, endedBy(entry.record, decision, this.#parts.clock.now()), held);
+    if (decision.do === 'forget-leftover')
+      return this.#parts.journal.write('end', entry, withoutLeftover(entry.record), held);
     return block(
       this.#parts,
       entry,
