@@ -1,15 +1,17 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { type ShownTest, shownBy, testsIn } from './coverage/shown-by.ts';
 import { type CoveredService, SERVICES } from './coverage/tables.ts';
 
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** Writes the page that says, member by member, what of AWS's APIs is served. `node --conditions=source scripts/gen-coverage.ts` */
 export const PAGE = fileURLToPath(new URL('../docs/aws-coverage.md', import.meta.url));
 
 const INTRODUCTION = `# What of AWS's APIs is served
 
 Written by \`scripts/gen-coverage.ts\` from the tables by which the server itself reads requests; tests hold these against
-AWS's service models, member for member, and hold this page against the tables. The test beside an operation shows its
-members too. How the server behaves is told in
+AWS's service models, member for member, and hold this page against the tables and the tests: beside each operation and each
+member stands a test that asks for it. How the server behaves is told in
 [The AWS Secrets Manager API](aws-secrets-manager.md).
 
 Every member is checked by the constraints of the model, and refused with AWS's error when it breaks one
@@ -51,10 +53,30 @@ function serviceText(service: CoveredService): string {
   ].join('\n');
 }
 
+/** Tests of whole systems that show operations which the face's own tests leave to them. */
+const END_TO_END = ['aws-sdk', 'aws-iam', 'aws-sts', 'terraform-calls'].map((name) => `e2e/${name}.test.ts`);
+const tests = new Map<string, readonly ShownTest[]>();
+
+/**
+ * The test that shows an operation, or a member of it.
+ *
+ * @throws Error where there is none: write one
+ */
+export function showing(service: CoveredService, operation: string, member: string | null): ShownTest {
+  const known = tests.get(service.folder) ?? testsIn(ROOT, [service.folder, ...END_TO_END]);
+  tests.set(service.folder, known);
+  const found = shownBy(known, operation, member, testOf(service, operation));
+  if (found === null) throw new Error(`no test asks for ${operation}${member === null ? '' : ` with ${member}`}`);
+  return found;
+}
+
+function linkTo({ file, title }: ShownTest): string {
+  const shown = title.replace(/\$\{[^}]*\}/g, '…').replace(/[|[\]]/g, '\\$&');
+  return `[${shown || file.slice(file.lastIndexOf('/') + 1)}](../${file})`;
+}
+
 function operationRow(service: CoveredService, name: string): string {
-  const test = testOf(service, name);
-  const link = `[${test.slice(test.lastIndexOf('/') + 1)}](../${test})`;
-  return `| **${name}** | | yes | ${service.notes[name] ?? ''} | ${link} |`;
+  return `| **${name}** | | yes | ${service.notes[name] ?? ''} | ${linkTo(showing(service, name, null))} |`;
 }
 
 /** Members of the face's table, and those that it leaves out. */
@@ -63,10 +85,12 @@ export function allMembers(service: CoveredService, operation: string, members: 
   return [...Object.keys(members), ...ignored.map((key) => key.slice(operation.length + 1))].sort();
 }
 
-function memberRow({ refused, ignored, notes }: CoveredService, operation: string, member: string): string {
+function memberRow(service: CoveredService, operation: string, member: string): string {
+  const { refused, ignored, notes } = service;
   const key = `${operation}.${member}`;
   const served = key in refused ? 'refused' : key in ignored ? 'ignored' : 'yes';
-  return `| | ${member} | ${served} | ${refused[key] ?? ignored[key] ?? notes[key] ?? ''} | |`;
+  const shown = key in ignored ? '' : linkTo(showing(service, operation, member));
+  return `| | ${member} | ${served} | ${refused[key] ?? ignored[key] ?? notes[key] ?? ''} | ${shown} |`;
 }
 
 function absentText(absent: CoveredService['absent']): readonly string[] {

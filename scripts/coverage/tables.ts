@@ -26,6 +26,13 @@ export interface CoveredService {
 const OWN_KEYS = 'kept and shown; values are sealed by this server’s own keys';
 const KEPT = 'kept and shown';
 
+/** The same notes about members of several operations. */
+function notesOf(operations: readonly string[], members: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    operations.flatMap((operation) => Object.entries(members).map(([name, note]) => [`${operation}.${name}`, note])),
+  );
+}
+
 const secretsManager: CoveredService = {
   title: 'Secrets Manager (2017-10-17)',
   model: 'secretsmanager.model.json',
@@ -91,7 +98,30 @@ const iam: CoveredService = {
     'SimulateCustomPolicy.OrderedOrganizationPolicyInputList': 'There are no organizations here.',
     'SimulatePrincipalPolicy.PolicyExclusionList': 'Simulate a policy by itself with SimulateCustomPolicy.',
   },
-  notes: {},
+  notes: {
+    ...notesOf(['SimulatePrincipalPolicy', 'SimulateCustomPolicy'], {
+      MaxItems: 'checked; all is answered in one page',
+      Marker: 'checked; all is answered in one page',
+      ResourceHandlingOption: 'checked; scenarios of EC2, of which there are none',
+      ResourceOwner: 'checked; one server is one account',
+      PermissionsBoundaryPolicyInputList: 'the first of them',
+    }),
+    ...notesOf(
+      ['ListMFADevices', 'ListSSHPublicKeys', 'ListSigningCertificates', 'ListServiceSpecificCredentials'].concat([
+        'ListVirtualMFADevices',
+        'ListAccountAliases',
+        'ListInstanceProfilesForRole',
+      ]),
+      { MaxItems: 'checked; there is never a second page', Marker: 'checked; there is never a second page' },
+    ),
+    ...Object.fromEntries(
+      ['ListMFADevices', 'ListSSHPublicKeys', 'ListSigningCertificates', 'ListServiceSpecificCredentials']
+        .concat(['ListVirtualMFADevices', 'ListAccountAliases', 'ListInstanceProfilesForRole'])
+        .map((name) => [name, 'always empty: nobody has any here; Terraform asks before it deletes']),
+    ),
+    GetLoginProfile: 'always `NoSuchEntity`: there are no passwords',
+    DeleteLoginProfile: 'always `NoSuchEntity`: there are no passwords',
+  },
   absent: {
     'There is no console to log in to, hence no passwords, second factors or aliases of the account.': [
       ...[

@@ -42,6 +42,34 @@ describe('groups', () => {
     assert.equal((await call('ListGroups')).Groups.length, 10);
   });
 
+  test('have policies of their own and managed ones', async () => {
+    const { call, refusal } = await openFace();
+    const GroupName = 'team';
+    await call('CreateGroup', { GroupName });
+    await call('PutGroupPolicy', { GroupName, PolicyName: 'own', PolicyDocument: readPolicyOf('a') });
+    const own = await call('GetGroupPolicy', { GroupName, PolicyName: 'own' });
+    assert.deepEqual(
+      [own.GroupName, own.PolicyName, decodeURIComponent(own.PolicyDocument)],
+      ['team', 'own', readPolicyOf('a')],
+    );
+    assert.deepEqual((await call('ListGroupPolicies', { GroupName })).PolicyNames, ['own']);
+    const { Policy } = await call('CreatePolicy', {
+      PolicyName: 'managed',
+      Path: '/x/',
+      PolicyDocument: readPolicyOf('b'),
+    });
+    const PolicyArn = Policy.Arn;
+    await call('AttachGroupPolicy', { GroupName, PolicyArn });
+    const attached = async (PathPrefix: string) =>
+      (await call('ListAttachedGroupPolicies', { GroupName, PathPrefix })).AttachedPolicies;
+    assert.deepEqual(await attached('/x/'), [{ PolicyName: 'managed', PolicyArn }]);
+    assert.equal((await attached('/y/')).length, 0);
+    await call('DetachGroupPolicy', { GroupName, PolicyArn });
+    assert.equal((await refusal('DetachGroupPolicy', { GroupName, PolicyArn })).code, 'NoSuchEntity');
+    await call('DeleteGroupPolicy', { GroupName, PolicyName: 'own' });
+    assert.equal((await refusal('GetGroupPolicy', { GroupName, PolicyName: 'own' })).code, 'NoSuchEntity');
+  });
+
   test('keep their members under another name', async () => {
     const { call } = await openFace();
     await call('CreateGroup', { GroupName: 'before' });

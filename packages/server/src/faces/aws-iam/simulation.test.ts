@@ -74,6 +74,45 @@ describe('simulations', () => {
     );
   });
 
+  test('ask a resource policy in the name of whoever calls', async () => {
+    const { call, source } = await openWithAlice();
+    await call('CreateUser', { UserName: 'bob' });
+    const BOB = 'arn:aws:iam::000000000000:user/bob';
+    const statement = { Effect: 'Allow', Principal: { AWS: BOB }, Action: GET, Resource: '*' };
+    const ResourcePolicy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+    const secret = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:other-AbCdEf';
+    const more = { ResourceOwner: '000000000000', ResourceHandlingOption: 'any', MaxItems: 1 };
+    const asked = { ActionNames: [GET], ResourceArns: [secret], ResourcePolicy, ...more };
+    const decisionOf = async (action: string, parameters: object) => {
+      const { EvaluationResults, IsTruncated } = await call(action, { ...asked, ...parameters });
+      assert.equal(IsTruncated, 'false');
+      return EvaluationResults[0].EvalDecision;
+    };
+    assert.equal(await decisionOf('SimulatePrincipalPolicy', source), 'implicitDeny');
+    assert.equal(await decisionOf('SimulatePrincipalPolicy', { ...source, CallerArn: BOB, Marker: 'x' }), 'allowed');
+    const custom = { PolicyInputList: [readPolicyOf('app')] };
+    assert.equal(await decisionOf('SimulateCustomPolicy', custom), 'implicitDeny');
+    assert.equal(await decisionOf('SimulateCustomPolicy', { ...custom, CallerArn: BOB, Marker: 'x' }), 'allowed');
+  });
+
+  test('of policies alone know a boundary and condition keys', async () => {
+    const { call } = await openFace();
+    const Condition = { StringEquals: { 'aws:PrincipalTag/team': 'blue' } };
+    const statement = { Effect: 'Allow', Action: GET, Resource: '*', Condition };
+    const PolicyInputList = [JSON.stringify({ Version: '2012-10-17', Statement: [statement] })];
+    const decisionOf = async (more: object) => {
+      const asked = { PolicyInputList, ActionNames: [GET], ResourceArns: [SECRET] };
+      return (await call('SimulateCustomPolicy', { ...asked, ...more })).EvaluationResults[0].EvalDecision;
+    };
+    const ContextEntries = [
+      { ContextKeyName: 'aws:PrincipalTag/team', ContextKeyValues: ['blue'], ContextKeyType: 'string' },
+    ];
+    assert.equal(await decisionOf({}), 'implicitDeny');
+    assert.equal(await decisionOf({ ContextEntries }), 'allowed');
+    const PermissionsBoundaryPolicyInputList = [readPolicyOf('other')];
+    assert.equal(await decisionOf({ ContextEntries, PermissionsBoundaryPolicyInputList }), 'implicitDeny');
+  });
+
   test('refuse who does not exist and what is no action', async () => {
     const { refusal, source } = await openWithAlice();
     const nobody = { PolicySourceArn: 'arn:aws:iam::000000000000:user/nobody', ActionNames: [GET] };

@@ -176,6 +176,15 @@ describe('CreateSecret', () => {
 });
 
 describe('UpdateSecret', () => {
+  test('changes what is kept beside the value, and leaves what it does not name', async () => {
+    const { call } = await openFace();
+    await call('CreateSecret', { Name: 'a', ClientRequestToken: token('one'), SecretString: 'v', Description: 'd' });
+    const more = { KmsKeyId: 'alias/other', Type: 'Other' };
+    await call('UpdateSecret', { SecretId: 'a', ClientRequestToken: token('u'), ...more });
+    const described = (await call('DescribeSecret', { SecretId: 'a' })) as unknown as Record<string, string>;
+    assert.deepEqual([described.KmsKeyId, described.Type, described.Description], ['alias/other', 'Other', 'd']);
+  });
+
   test('without a value changes metadata only and names no version', async () => {
     const { call, clock } = await openFace();
     await call('CreateSecret', { Name: 'a', ClientRequestToken: token('t'), SecretString: 'v', Description: 'old' });

@@ -130,6 +130,78 @@ describe('the AWS STS face', () => {
     assert.match(answer.text, /<AssumeRoleResult>.*<SecretAccessKey>.*<\/AssumeRoleResult>/);
   });
 
+  /** Who holds the credentials of an answer. */
+  const holderOf = async (answer: Answer): Promise<Caller> => {
+    assert.equal(answer.status, 200, answer.text);
+    const [accessKeyId, sessionToken] = [answer.element('AccessKeyId')!, answer.element('SessionToken')!];
+    const holder = await opened.sts.holder({ accessKeyId, sessionToken, secretAccessKey: '', expiresAt: 0 });
+    assert.ok(holder);
+    return holder;
+  };
+  const managedPolicy = async (name: string) => {
+    const statement = { Effect: 'Allow', Action: 'secretsmanager:DescribeSecret', Resource: '*' };
+    const document = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+    const { policies } = opened.sts.service.access;
+    return { document, arn: (await policies.create(ROOT, { name, path: '/', document, tags: [] })).arn };
+  };
+
+  test('narrows a session of AssumeRole by Policy and PolicyArns, and hands tags and SourceIdentity on', async () => {
+    opened.caller = ada;
+    const { document, arn } = await managedPolicy('narrow');
+    const answer = await opened.send('AssumeRole', {
+      RoleArn: role.arn,
+      RoleSessionName: 'session',
+      Policy: document,
+      'PolicyArns.member.1.arn': arn,
+      'Tags.member.1.Key': 'team',
+      'Tags.member.1.Value': 'shop',
+      'TransitiveTagKeys.member.1': 'team',
+      SourceIdentity: 'ada',
+    });
+    const { session, tags } = (await holderOf(answer)).principal;
+    assert.deepEqual(
+      session?.policies.map((policy) => policy.document),
+      [document, document],
+    );
+    assert.deepEqual([session?.sourceIdentity, session?.transitiveTagKeys], ['ada', ['team']]);
+    assert.deepEqual(tags, [{ key: 'team', value: 'shop' }]);
+  });
+
+  test('lets AssumeRole in where a role asks for an ExternalId only with that one', async () => {
+    opened.caller = ada;
+    const Condition = { StringEquals: { 'sts:ExternalId': 'secret-handshake' } };
+    const guarded = await opened.sts.role('guarded', trusting({ AWS: ada.principal.arn }, { Condition }));
+    const asked = { RoleArn: guarded.arn, RoleSessionName: 'session' };
+    assert.equal((await opened.send('AssumeRole', asked)).element('Code'), 'AccessDenied');
+    assert.equal((await opened.send('AssumeRole', { ...asked, ExternalId: 'guess' })).element('Code'), 'AccessDenied');
+    assert.equal((await opened.send('AssumeRole', { ...asked, ExternalId: 'secret-handshake' })).status, 200);
+  });
+
+  test('narrows a session of AssumeRoleWithWebIdentity by Policy and PolicyArns, and refuses a ProviderId', async () => {
+    const { document, arn } = await managedPolicy('narrow-too');
+    const asked = { RoleArn: role.arn, RoleSessionName: 'pod', WebIdentityToken: 'a.b.c', DurationSeconds: '900' };
+    const narrowing = { Policy: document, 'PolicyArns.member.1.arn': arn };
+    const answer = await opened.send('AssumeRoleWithWebIdentity', { ...asked, ...narrowing });
+    assert.equal((await holderOf(answer)).principal.session?.policies.length, 2);
+    const foreign = await opened.send('AssumeRoleWithWebIdentity', { ...asked, ProviderId: 'www.amazon.com' });
+    assert.equal(foreign.status, 400, foreign.text);
+  });
+
+  test('refuses second factors, of which there are none', async () => {
+    opened.caller = ada;
+    const SerialNumber = 'arn:aws:iam::000000000000:mfa/ada';
+    for (const more of [{ SerialNumber }, { TokenCode: '123456' }]) {
+      assert.equal((await opened.send('GetSessionToken', { ...more })).element('Code'), 'AccessDenied');
+      const asked = { RoleArn: role.arn, RoleSessionName: 'session', ...more };
+      assert.equal((await opened.send('AssumeRole', asked)).element('Code'), 'AccessDenied');
+    }
+    const ProvidedContexts = {
+      'ProvidedContexts.member.1.ProviderArn': 'arn:aws:iam::aws:contextProvider/IdentityCenter',
+    };
+    const asked = { RoleArn: role.arn, RoleSessionName: 'session', ...ProvidedContexts };
+    assert.notEqual((await opened.send('AssumeRole', asked)).status, 200);
+  });
+
   test('leaves out of AssumeRole what was not asked for', async () => {
     const answer = await assume();
     assert.equal(answer.element('PackedPolicySize'), null);

@@ -19,6 +19,8 @@ export interface SimulationWish {
   /** Bounds instead of the one that is there. */
   readonly boundary?: string | undefined;
   readonly resourcePolicy?: string | undefined;
+  /** ARN of whoever asks, where that is another than whose policies are simulated: a resource policy may name him. */
+  readonly callerArn?: string | undefined;
   /** Condition keys of the request, which go before what is known of the principal. */
   readonly keys: Readonly<Record<string, ContextValue>>;
 }
@@ -48,15 +50,20 @@ export class Simulation {
   ofPrincipal(caller: Caller, arn: string, wish: SimulationWish): Promise<readonly SimulatedDecision[]> {
     return this.#cases.onArn({ caller, action: 'iam:SimulatePrincipalPolicy', arn }, async () => {
       const { principal, policies } = await this.#find(arn);
-      return this.#decide(principal, policies, wish);
+      return this.#decide((await this.#asker(wish)) ?? principal, policies, wish);
     });
   }
 
   /** What somebody could do who had these policies and no others. */
   ofPolicies(caller: Caller, wish: SimulationWish): Promise<readonly SimulatedDecision[]> {
-    return this.#cases.onArn({ caller, action: 'iam:SimulateCustomPolicy' }, () =>
-      this.#decide(somebody(this.#cases.account), { identity: [], groups: [], boundary: undefined }, wish),
-    );
+    return this.#cases.onArn({ caller, action: 'iam:SimulateCustomPolicy' }, async () => {
+      const principal = (await this.#asker(wish)) ?? somebody(this.#cases.account);
+      return this.#decide(principal, { identity: [], groups: [], boundary: undefined }, wish);
+    });
+  }
+
+  async #asker({ callerArn }: SimulationWish): Promise<PolicyPrincipal | null> {
+    return callerArn === undefined ? null : (await this.#find(callerArn)).principal;
   }
 
   async #find(arn: string): Promise<{ principal: PolicyPrincipal; policies: PrincipalPolicies }> {

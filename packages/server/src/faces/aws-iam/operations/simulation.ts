@@ -61,6 +61,7 @@ function wishOf(input: CommonInput): SimulationWish {
     policies: input.PolicyInputList ?? [],
     boundary: input.PermissionsBoundaryPolicyInputList?.[0],
     resourcePolicy: input.ResourcePolicy,
+    callerArn: input.CallerArn,
     keys: keysOf(input.ContextEntries ?? []),
   };
 }
