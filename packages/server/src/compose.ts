@@ -7,6 +7,7 @@ import { Alerts } from './engine/alerts/alerts.ts';
 import { Outbox } from './engine/alerts/outbox.ts';
 import type { BoundaryHook } from './engine/boundary.ts';
 import { createBreachEngine } from './engine/breach/breach-engine.ts';
+import { ChangeStream } from './engine/changes/change-stream.ts';
 import { Corrections } from './engine/correction/corrections.ts';
 import { Unstick } from './engine/correction/unstick.ts';
 import { DriftLook } from './engine/drift/drift-look.ts';
@@ -103,6 +104,7 @@ async function start(
   const alerts = new Alerts({ store, clock, random, senders: senders.map((sender) => sender.name) });
   const holders = new Holders({ store, clock, log });
   closers.push(() => holders.close());
+  const changes = new ChangeStream({ store, clock });
 
   const parts = { store, clock, audit, alerts, log, ...(boundary === undefined ? {} : { boundary }) };
   const journal = new RotationJournal(parts);
@@ -142,6 +144,7 @@ async function start(
     ...parts,
     escrow,
     holders,
+    changes,
     rotations,
     corrections,
     unstick,
@@ -202,6 +205,7 @@ async function start(
   const backups = openBackupSchedule({ ...parts, holder }, config);
   backups.start();
   closers.push(() => backups.stop());
+  closers.push(async () => changes.close());
   outbox.start();
   closers.push(() => outbox.stop());
   keyUpkeep.start();

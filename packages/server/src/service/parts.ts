@@ -1,6 +1,7 @@
 import type { Caller, Clock, FindRotationFunction, RandomSource, RotationSettings } from '@rekey/core';
 import type { AuditLog } from '../audit/entry.ts';
 import type { BreachEngine } from '../engine/breach/breach-engine.ts';
+import type { ChangeStream } from '../engine/changes/change-stream.ts';
 import type { Corrections } from '../engine/correction/corrections.ts';
 import type { Unstick } from '../engine/correction/unstick.ts';
 import type { EscrowJournal } from '../engine/escrow/escrow.ts';
@@ -23,6 +24,7 @@ export interface ServiceParts {
   readonly audit: AuditLog;
   readonly escrow: EscrowJournal;
   readonly holders: HolderSightings;
+  readonly changes: ChangeStream;
   readonly rotations: Rotations;
   readonly corrections: Corrections;
   readonly unstick: Unstick;

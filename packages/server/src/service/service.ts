@@ -2,6 +2,7 @@ import type { PeriodicJob } from '../engine/schedule/worker.ts';
 import { type Access, createAccess } from './access/access.ts';
 import { BreachCases } from './breach.ts';
 import { BreachTellings } from './breach-told.ts';
+import { ChangeCases } from './changes.ts';
 import { CorrectionCases } from './corrections.ts';
 import { Declarations } from './declaration/declarations.ts';
 import { FreezeCases } from './freezes.ts';
@@ -36,6 +37,7 @@ export interface Service {
   readonly breachTellings: BreachTellings;
   readonly freezes: FreezeCases;
   readonly usage: UsageCases;
+  readonly changes: ChangeCases;
   readonly replicas: Replicas;
   readonly policies: ResourcePolicies;
   readonly simulation: SimulationCases;
@@ -68,6 +70,7 @@ export function createService(parts: ServiceParts): Service {
     breachTellings: new BreachTellings(parts, cases),
     freezes: new FreezeCases(parts, cases),
     usage: new UsageCases(parts, cases),
+    changes: new ChangeCases(parts, cases, permissions),
     replicas: new Replicas(parts, cases, changes),
     policies: new ResourcePolicies(parts, cases, changes),
     simulation: new SimulationCases(parts, cases, permissions),

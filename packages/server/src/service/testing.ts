@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { Caller, FindRotationFunction, RandomSource, RotationSettings, SecretAccess } from '@rekey/core';
 import { rootPrincipal, silentLogger } from '@rekey/core';
 import type { AuditEntry, AuditLog } from '../audit/entry.ts';
+import { ChangeStream } from '../engine/changes/change-stream.ts';
 import { Holders } from '../engine/holders/holders.ts';
 import { type Engine, FakeClock, openEngine, seededRandom } from '../engine/testing.ts';
 import { AccessUses } from './access/access-uses.ts';
@@ -66,6 +67,7 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
     audit,
     escrow: engine.escrow,
     holders,
+    changes: new ChangeStream({ store: engine.store, clock }),
     rotations: engine.rotations,
     corrections: engine.corrections,
     unstick: engine.unstick,

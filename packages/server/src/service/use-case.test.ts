@@ -67,6 +67,7 @@ const USE_CASES: Readonly<Record<string, (service: Service, caller: Caller) => P
   'rekey:ListHolders': ({ usage }, caller) => usage.list(caller, 'a'),
   'rekey:AcknowledgeVersion': ({ usage }, caller) =>
     usage.acknowledge(caller, 'a', { versionId: null, instance: 'i', every: null }),
+  'rekey:WatchChanges': ({ changes }, caller) => changes.next(caller, { after: null, secrets: [], wait: 0 }),
   'rekey:PlanRotation': ({ rotation }, caller) => rotation.plan(caller, 'a'),
   'rekey:RepairSecret': ({ corrections }, caller) => corrections.repair(caller, 'a'),
   'rekey:RollBackSecret': ({ corrections }, caller) => corrections.rollback(caller, 'a'),
@@ -85,9 +86,9 @@ describe('every use case', () => {
     const { service } = await open();
     // All of them go through `cases`, which holds none itself; those about users, roles and the like are tested beside them.
     const { secrets, values, rotation, corrections, usage, replicas, policies, simulation, passwords } = service;
-    const { status, upkeep, keys } = service;
+    const { changes, status, upkeep, keys } = service;
     const about = [secrets, values, rotation, corrections, usage, replicas, policies, simulation, passwords];
-    const classes = [...about, status, upkeep, keys];
+    const classes = [...about, changes, status, upkeep, keys];
     const methods = [...classes, service.declarations, service.breach].flatMap((part) =>
       Object.getOwnPropertyNames(Object.getPrototypeOf(part)).filter((name) => name !== 'constructor'),
     );

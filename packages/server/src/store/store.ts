@@ -289,6 +289,16 @@ export class Store {
     return this.#driver.release(claim);
   }
 
+  /** Whether other servers may write to it too. */
+  get isShared(): boolean {
+    return this.#driver.shared;
+  }
+
+  /** Revision of the newest commit. */
+  revision(): Promise<number> {
+    return this.#driver.revision();
+  }
+
   /** See {@link StoreDriver.changes}. */
   changes(after: number, limit: number): Promise<readonly Change[]> {
     return this.#driver.changes(after, limit);

@@ -80,6 +80,7 @@ testFace({
     request('GET', `${PATH}/rotations/none`),
     request('GET', `${PATH}/holders`),
     request('POST', `${PATH}/holders`, { versionId: null, instance: 'pod-1' }),
+    request('GET', '/rekey/changes'),
     request('POST', `${PATH}/adopt`, { rotator: 'random-value' }),
     request('POST', `${PATH}/plan`, { rotator: 'random-value' }),
     request('POST', `${PATH}/rollback`),

@@ -6,6 +6,7 @@ import type { Service } from '../../service/service.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import type { AcknowledgementWish } from '../../service/usage.ts';
 import { getBreach, listBreaches, readBreachWish, readLeakedWish, reportBreach, reportLeaked } from './breaches.ts';
+import { readChangesQuery } from './changes-query.ts';
 import { type FreezeWish, type RotateWish, readFreezeForm, readRotateWish } from './order-wishes.ts';
 import type { Route } from './routes.ts';
 import {
@@ -63,6 +64,7 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'GET', pattern: '/rekey/freezes', handler: withoutBody(listFreezes) },
   { method: 'PUT', pattern: '/rekey/freezes/:name', handler: withBody(readFreezeForm, putFreeze) },
   { method: 'DELETE', pattern: '/rekey/freezes/:name', handler: withoutBody(liftFreeze) },
+  { method: 'GET', pattern: '/rekey/changes', handler: withoutBody(nextChanges) },
   { method: 'GET', pattern: '/rekey/quarantine', handler: withoutBody(showQuarantine) },
   { method: 'POST', pattern: '/rekey/quarantine/end', handler: withBody(readQuarantineEnd, endQuarantine) },
   { method: 'POST', pattern: '/rekey/policy/simulate', handler: withBody(readSimulationWish, simulatePolicy) },
@@ -143,6 +145,10 @@ async function listHolders({ caller, variables }: NativeRequest, { service }: Na
 async function acknowledge({ caller, variables, wish }: NativeRequest<AcknowledgementWish>, { service }: NativeDeps) {
   await service.usage.acknowledge(caller, nameOf(variables), wish);
   return {};
+}
+
+async function nextChanges({ caller, query }: NativeRequest, { service }: NativeDeps) {
+  return service.changes.next(caller, readChangesQuery(query));
 }
 
 async function adopt({ caller, variables, wish }: NativeRequest<RotationWish>, { service }: NativeDeps) {
