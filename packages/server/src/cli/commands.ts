@@ -9,6 +9,7 @@ import { addHolders } from './holders.ts';
 import { addImport } from './import-aws.ts';
 import { addInit } from './init.ts';
 import { addKeys } from './keys.ts';
+import { addMigrate } from './migrate.ts';
 import { addPlan } from './plan.ts';
 import { addPolicy } from './policy.ts';
 import type { AddCommand } from './program.ts';
@@ -48,6 +49,7 @@ export const COMMANDS: readonly AddCommand[] = [
   addRole,
   addBackup,
   addRestore,
+  addMigrate,
   addQuarantine,
   addKeys,
   addAudit,
