@@ -185,7 +185,10 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
     ...turnIndex(rotation, sortable),
   }),
   holder: (holder) => ({ secret: `${holder.secretId}/${sortable(holder.lastSeenAt)}` }),
-  holding: ({ secretId, lastSeenAt }) => ({ secret: `${secretId}/${sortable(lastSeenAt)}` }),
+  holding: ({ secretId, lastSeenAt }) => ({
+    secret: `${secretId}/${sortable(lastSeenAt)}`,
+    last: sortable(lastSeenAt),
+  }),
   breach: ({ createdAt, nextLookAt, state, cases }) => ({
     created: sortable(createdAt),
     ...(nextLookAt === null ? {} : { next: sortable(nextLookAt) }),

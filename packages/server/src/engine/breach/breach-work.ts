@@ -2,6 +2,7 @@ import { messageOf, RekeyError } from '@rekey/core';
 import type { BreachCase, BreachRecord, GithubAlertPlace } from '../../store/breach-record.ts';
 import type { Claim } from '../../store/driver.ts';
 import type { Entry } from '../../store/store.ts';
+import { HOLDING_KEPT } from '../holders/holding-history.ts';
 import { upTo } from '../rotation/rotations.ts';
 import { AdminUses } from './admin-uses.ts';
 import { auditOfCase } from './breach-audit.ts';
@@ -19,7 +20,10 @@ export interface BreachWorkParts extends CaseWorkParts {
 const CLAIM_TIME = 60_000;
 const FETCH_TIME = 15_000;
 const LONGEST_NAP = 1_000;
-const ABREAST = 4;
+const SHORTEST_NAP = 100;
+/** Breaches worked on side by side, and secrets of one of them. */
+const ABREAST = 32;
+const CASES_ABREAST = 8;
 /** Secrets that one value is followed into; one that stands in more of them is no secret. */
 const MOST_CASES = 200;
 /** Pauses after a fetch that failed; then it is given up. */
@@ -35,6 +39,7 @@ export class BreachWork {
   readonly #adminUses: AdminUses;
   #stopped = new AbortController();
   #nap = new AbortController();
+  readonly #running = new Map<string, Promise<void>>();
   #loop: Promise<void> = Promise.resolve();
   #lastSweep = 0;
 
@@ -49,25 +54,43 @@ export class BreachWork {
     this.#loop = this.#goOn();
   }
 
+  /** What is under way comes to a point where nothing is left in between. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.wake();
     await this.#loop;
+    await this.#settled();
   }
 
-  /** Something was reported, or a rotation ended: look at once. */
+  /** Something was reported: look at once. */
   wake(): void {
     this.#nap.abort();
   }
 
-  /** Everything whose time has come, once. Returns when to come back; null if nothing is open. */
-  async pass(): Promise<number | null> {
-    const { store, clock } = this.#parts;
-    const due = await store.list('breach', { index: 'next', until: upTo(clock.now()), limit: ABREAST });
-    await Promise.all(due.map(({ id }) => this.#guarded(() => this.#workOn(id))));
+  /** Everything whose time has come, to its end; for tests. */
+  async pass(): Promise<void> {
+    await this.#begin();
+    await this.#settled();
     await this.#sweep();
-    const [next] = await store.list('breach', { index: 'next', limit: 1 });
-    return next?.record.nextLookAt ?? null;
+  }
+
+  /** One that takes long (a target that does not answer) keeps no other waiting. */
+  async #begin(): Promise<void> {
+    const { store, clock } = this.#parts;
+    const due = await store.list('breach', { index: 'next', until: upTo(clock.now()), limit: 2 * ABREAST });
+    for (const { id } of due) {
+      if (this.#running.size >= ABREAST) return;
+      if (this.#running.has(id)) continue;
+      const work = this.#guarded(() => this.#workOn(id)).finally(() => {
+        this.#running.delete(id);
+        this.wake();
+      });
+      this.#running.set(id, work);
+    }
+  }
+
+  async #settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running.values());
   }
 
   async #goOn(): Promise<void> {
@@ -75,13 +98,18 @@ export class BreachWork {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       this.#nap = new AbortController();
-      let next: number | null = null;
-      await this.#guarded(async () => {
-        next = await this.pass();
-      });
-      const pause = next === null ? LONGEST_NAP : Math.min(LONGEST_NAP, Math.max(20, next - clock.now()));
-      if (!signal.aborted) await clock.sleep(pause, this.#nap.signal);
+      await this.#guarded(() => this.#begin());
+      await this.#guarded(() => this.#sweep());
+      if (!signal.aborted) await clock.sleep(await this.#pause(), this.#nap.signal);
     }
+  }
+
+  /** What another server has in hand is due all the time. */
+  async #pause(): Promise<number> {
+    const { store, clock } = this.#parts;
+    const [next] = await store.list('breach', { index: 'next', limit: 1 }).catch(() => []);
+    const nextLookAt = next?.record.nextLookAt ?? Number.POSITIVE_INFINITY;
+    return Math.min(LONGEST_NAP, Math.max(SHORTEST_NAP, nextLookAt - clock.now()));
   }
 
   async #workOn(id: string): Promise<void> {
@@ -152,10 +180,12 @@ export class BreachWork {
   async #goOnWith(entry: Entry<BreachRecord>, claim: Claim): Promise<void> {
     const { clock } = this.#parts;
     const now = clock.now();
+    const before = await this.#withAdminUses(entry.record.cases);
+    const isDue = ({ nextLookAt: at }: BreachCase) => at !== null && at <= now;
     const cases: BreachCase[] = [];
-    for (const one of await this.#withAdminUses(entry.record.cases)) {
-      const due = one.nextLookAt !== null && one.nextLookAt <= now;
-      cases.push(due ? await this.#oneLook(entry.record, one) : one);
+    for (let from = 0; from < before.length; from += CASES_ABREAST) {
+      const page = before.slice(from, from + CASES_ABREAST);
+      cases.push(...(await Promise.all(page.map((one) => (isDue(one) ? this.#oneLook(entry.record, one) : one)))));
     }
     const open = cases.flatMap(({ nextLookAt }) => nextLookAt ?? []);
     const isDone = open.length === 0;
@@ -229,6 +259,8 @@ export class BreachWork {
       const old = await store.list('breach', { index, until: upTo(now - kept), limit: 500 });
       for (const { id } of old) await store.commit([{ collection: 'breach', id, record: null }]);
     }
+    const held = await store.list('holding', { index: 'last', until: upTo(now - HOLDING_KEPT), limit: 500 });
+    for (const { id } of held) await store.commit([{ collection: 'holding', id, record: null }]);
   }
 
   async #guarded(work: () => Promise<unknown>): Promise<void> {

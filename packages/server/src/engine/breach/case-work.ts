@@ -167,7 +167,7 @@ export class CaseWork {
   /** A version made meanwhile may hold what leaked too: parts that a rotation does not replace are copied. */
   async #withVersions({ fingerprints }: BreachRecord, found: BreachCase): Promise<BreachCase> {
     if (fingerprints === null) return found;
-    const places = await this.#parts.fingerprints.find(fingerprints);
+    const places = await this.#parts.fingerprints.findIndexed(fingerprints);
     const known = new Set(found.versionIds);
     const more = places.filter(({ secretId, versionId }) => secretId === found.secretId && !known.has(versionId));
     return more.length === 0
