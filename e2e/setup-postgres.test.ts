@@ -89,10 +89,15 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
     assert.equal((await setup('db', role, '--yes')).code, 0);
     const refused = await setup('db', { ...role, password: 'not-the-password' }, '--yes');
     assert.equal(refused.code, 1);
-    assert.match(refused.err, /refused the credential .*The value before is current again/);
+    assert.match(refused.err, /refused the credential .*What is current was not touched/);
     assert.ok(await logsIn(await textOf(client, 'db')));
     const away = await setup('db', { ...role, port: 1 }, '--yes');
     assert.match(away.err, /could not be asked .*see that it answers/);
+    const unknown = await setup('new', { ...role, password: 'not-the-password' }, '--yes');
+    assert.match(unknown.err, /refused the credential .*Nothing was stored; find the right one/);
+    assert.equal(await textOf(client, 'new'), null);
+    const { VersionIdsToStages: labels } = await client.call('DescribeSecret', { SecretId: 'db' });
+    assert.deepEqual(Object.values(labels as Record<string, string[]>), [['AWSCURRENT']], 'no label is left on trial');
     assert.ok(await logsIn(await textOf(client, 'db')));
   });
 
@@ -110,6 +115,25 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
     const wrong = await rekey(['adopt', 'db', '--rotator', 'postgres', '--json']);
     assert.equal(wrong.code, 1);
     assert.equal(JSON.parse(wrong.out.split('\n')[0] ?? '').probe.outcome, 'refused');
+  });
+
+  test('adopt and setup say when the admin credential does not log in (any more)', async (context) => {
+    const { rekey, setup } = await withServer(context);
+    await rekey(['secret', 'put', 'admin'], JSON.stringify({ ...target.admin, password: 'changed-by-hand' }));
+    const role = await target.newRole();
+    const drifted = await setup('db', role, '--admin', 'admin', '--yes');
+    assert.equal(drifted.code, 1);
+    assert.match(
+      drifted.err,
+      /did not accept the admin credential admin \(refused\): .*Put the one it accepts into admin/,
+    );
+    const adopted = await rekey(['adopt', 'db', '--rotator', 'postgres']);
+    assert.equal(adopted.code, 1);
+    assert.match(adopted.out, /the stored credential is accepted .*\n +the admin credential admin is refused/);
+    await rekey(['secret', 'put', 'admin'], JSON.stringify(target.admin));
+    const mended = await rekey(['adopt', 'db', '--rotator', 'postgres']);
+    assert.match(mended.out, /the admin credential admin is accepted/);
+    assert.equal(mended.code, 0, mended.err);
   });
 
   test('asks nobody where there is no terminal', async (context) => {

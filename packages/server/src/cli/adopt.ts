@@ -19,6 +19,7 @@ export function addAdopt(program: Command): void {
 
 export interface AdoptAnswer {
   readonly probe: { readonly outcome: string; readonly reason: string };
+  readonly admin: { readonly name: string; readonly outcome: string; readonly reason: string } | null;
   readonly plan: {
     readonly strategy: string;
     readonly why: string;
@@ -43,13 +44,26 @@ async function adopt(name: string, options: Options): Promise<void> {
       'invalid-state',
       `${name}: the target did not accept the stored credential (${answer.probe.outcome}): ${answer.probe.reason}`,
     );
+  const refusal = adminRefusal(name, answer.admin);
+  if (refusal !== null) throw refusal;
+}
+
+/** An admin credential that does not log in stops every rotation that needs it. */
+export function adminRefusal(name: string, admin: AdoptAnswer['admin']): RekeyError | null {
+  if (admin === null || admin.outcome === 'accepted') return null;
+  const { name: named, outcome, reason } = admin;
+  return new RekeyError(
+    'invalid-state',
+    `${name}: the target did not accept the admin credential ${named} (${outcome}): ${reason.replace(/\.$/, '')}. Put the one it accepts into ${named}, then try again.`,
+  );
 }
 
 /** What was proven and what a rotation would do. */
 export function describeAdoption(name: string, answer: AdoptAnswer): string {
-  const { plan } = answer;
+  const { admin, plan } = answer;
   return [
     `${name}: the stored credential is ${answer.probe.outcome} (${answer.probe.reason}); nothing was changed`,
+    ...(admin === null ? [] : [`  the admin credential ${admin.name} is ${admin.outcome} (${admin.reason})`]),
     ...(plan === null ? [] : describePlan(plan)),
   ].join('\n');
 }

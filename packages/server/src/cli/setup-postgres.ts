@@ -1,6 +1,6 @@
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
-import { describePlan } from './adopt.ts';
+import { type AdoptAnswer, adminRefusal, describePlan } from './adopt.ts';
 import { type Connection, connect, secretPath, type WhereOptions } from './connection.ts';
 import { readHidden, readNamedFile, wholeNumber } from './input.ts';
 import { createOutput, type Output, wrongUse } from './output.ts';
@@ -61,17 +61,19 @@ async function setupPostgres(name: string, options: Options): Promise<void> {
   const connection = await connect(options);
   const value = await readCredential(options);
   const stored = await storeSecret(connection, name, value);
-  output.progress(`${name}: stored as version ${stored.versionId}`);
-  const adoption = (await connection.native(
-    'POST',
-    secretPath(name, 'adopt'),
-    adoptionBody(options),
-  )) as unknown as Adoption;
-  if (adoption.probe.outcome !== 'accepted') {
+  const look = (body: Record<string, unknown>) =>
+    connection.native('POST', secretPath(name, 'adopt'), body) as Promise<unknown> as Promise<AdoptAnswer>;
+  const { probe } = await look({ ...adoptionBody(options), versionId: stored.versionId });
+  if (probe.outcome !== 'accepted') {
     const kept = await takeBack(connection, name, stored);
-    throw notAccepted(name, `${value.host}:${value.port}`, adoption.probe, kept);
+    throw notAccepted(name, `${value.host}:${value.port}`, probe, kept);
   }
-  output.progress(`${name}: the server accepts it (${adoption.probe.reason})`);
+  output.progress(`${name}: the server accepts it (${probe.reason})`);
+  await makeCurrent(connection, name, stored);
+  output.progress(`${name}: stored as version ${stored.versionId}`);
+  const adoption = await look(adoptionBody(options));
+  const refusal = adminRefusal(name, adoption.admin);
+  if (refusal !== null) throw refusal;
   if (adoption.plan !== null) for (const line of describePlan(adoption.plan)) output.progress(line);
   if ((adoption.plan?.needs.length ?? 0) > 0)
     throw new RekeyError(
@@ -95,11 +97,6 @@ async function setupPostgres(name: string, options: Options): Promise<void> {
     () =>
       `${name}: rotates every ${options.every}; \`rekey rotate ${name} --wait\` does it now, \`rekey status ${name}\` shows it`,
   );
-}
-
-interface Adoption {
-  readonly probe: { readonly outcome: string; readonly reason: string };
-  readonly plan: Parameters<typeof describePlan>[0] | null;
 }
 
 function adoptionBody(options: Options): Record<string, unknown> {
@@ -161,15 +158,34 @@ interface Stored {
   readonly before: string | null;
 }
 
-/** Creates the secret, or puts a new version when it exists. */
+/** Label of a value that is being proven; no reader asks for it. */
+const ON_TRIAL = 'rekey-setup';
+
+/** Stores the value beside the current one; in a secret that has none the first value is current at once (AWS). */
 async function storeSecret(connection: Connection, name: string, value: Record<string, unknown>): Promise<Stored> {
   const content = { SecretString: JSON.stringify(value) };
   const before = await currentVersion(connection, name);
   const answer =
     before === null
       ? await connection.operation('CreateSecret', { Name: name, ...content })
-      : await connection.operation('UpdateSecret', { SecretId: name, ...content });
+      : await connection.operation('PutSecretValue', { SecretId: name, ...content, VersionStages: [ON_TRIAL] });
   return { versionId: String(answer.VersionId), before };
+}
+
+/** After it was proven. */
+async function makeCurrent(connection: Connection, name: string, { versionId, before }: Stored): Promise<void> {
+  if (before === null) return;
+  const move = { SecretId: name, VersionStage: 'AWSCURRENT', MoveToVersionId: versionId };
+  if (before !== '') await connection.operation('UpdateSecretVersionStage', { ...move, RemoveFromVersionId: before });
+  await endTrial(connection, name, versionId);
+}
+
+function endTrial(connection: Connection, name: string, versionId: string): Promise<unknown> {
+  return connection.operation('UpdateSecretVersionStage', {
+    SecretId: name,
+    VersionStage: ON_TRIAL,
+    RemoveFromVersionId: versionId,
+  });
 }
 
 /** Null where there is no such secret; what exists without a value has the empty text. */
@@ -184,20 +200,20 @@ async function currentVersion(connection: Connection, name: string): Promise<str
   }
 }
 
-/** What applications read already must not stay replaced by what was not seen to log in. */
+/** What was not seen to log in is no value that anybody should read. */
 async function takeBack(connection: Connection, name: string, { versionId, before }: Stored): Promise<string> {
-  if (before === null || before === '') return 'It is stored, and nothing rotates';
-  if (before !== versionId)
-    await connection.operation('UpdateSecretVersionStage', {
-      SecretId: name,
-      VersionStage: 'AWSCURRENT',
-      MoveToVersionId: before,
-      RemoveFromVersionId: versionId,
-    });
-  return 'The value before is current again';
+  if (before === null) {
+    const gone = connection.operation('DeleteSecret', { SecretId: name, ForceDeleteWithoutRecovery: true });
+    return gone.then(
+      () => 'Nothing was stored',
+      () => 'It is stored, and nothing rotates',
+    );
+  }
+  await endTrial(connection, name, versionId);
+  return before === '' ? 'It is stored, and nothing rotates' : 'What is current was not touched';
 }
 
-function notAccepted(name: string, target: string, probe: Adoption['probe'], kept: string): RekeyError {
+function notAccepted(name: string, target: string, probe: AdoptAnswer['probe'], kept: string): RekeyError {
   const [what, todo] =
     probe.outcome === 'refused'
       ? ['refused the credential', 'find the right one']

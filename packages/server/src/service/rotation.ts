@@ -16,7 +16,7 @@ import { checkSchedule, planned } from '../engine/schedule/plan-next.ts';
 import { findLabelled } from '../engine/versions.ts';
 import type { DriftRecord } from '../store/collections.ts';
 import { adminOf, mayUseAdmin } from './admin-credential.ts';
-import { type Adoption, lookAtTarget } from './adoption.ts';
+import { type Adoption, lookAtTarget, lookAtVersion } from './adoption.ts';
 import { checkGate } from './gate-settings.ts';
 import type { ServiceParts } from './parts.ts';
 import { functionNotInvocable, markedForDeletion, noRotationFunction, rotationNotFound } from './refusals.ts';
@@ -42,6 +42,11 @@ export interface RotateRequest extends RotationWish {
   readonly immediately: boolean;
   /** What shall not hold it, each with the reason. */
   readonly override?: RotationOverride | undefined;
+}
+
+export interface AdoptionWish extends RotationWish {
+  /** A version to log in with, if it is not to be the current one; nothing is planned then. */
+  readonly versionId?: string;
 }
 
 export interface BegunRotation {
@@ -174,13 +179,15 @@ export class RotationCases {
     });
   }
 
-  /** Proves the current value at its target and says what a rotation as wished would do. Changes nothing. */
-  adopt(caller: Caller, secretId: string, wish: RotationWish = {}): Promise<Adoption> {
+  /** Proves the current value (or another version) and its admin credential at their target, and says what a rotation as wished would do. Changes nothing. */
+  adopt(caller: Caller, secretId: string, wish: AdoptionWish = {}): Promise<Adoption> {
     const action = 'rekey:AdoptSecret';
     return this.#cases.onSecret({ caller, action, secretId }, ({ record }, trail) => {
       const settings = settingsOf(record.tags, { ...record.rotation?.explicit, ...wish.explicit });
       const found = this.#checkFunction(record, wish, this.#parts.findFunctionUnder(settings));
-      return lookAtTarget(record, found, this.#parts.look, trail);
+      if (wish.versionId === undefined) return lookAtTarget(record, found, this.#parts, trail);
+      trail.versionId = wish.versionId;
+      return lookAtVersion(record, found, this.#parts, wish.versionId);
     });
   }
 
@@ -200,7 +207,7 @@ export class RotationCases {
         name: record.name,
         functionArn: found.name,
         settings,
-        ...(await lookAtTarget(record, found, look, trail)),
+        ...(await lookAtTarget(record, found, { store, look }, trail)),
         holders: heldBy(record, await holders.list(id), this.#parts.clock.now()),
         inTheWay: inTheWay(record, { ...facts, hold }),
       };

@@ -1,7 +1,7 @@
 import type { Caller } from '@rekey/core';
 import type { DeclarationWish } from '../../service/declaration/declarations.ts';
 import type { RewrapWish } from '../../service/keys.ts';
-import type { RotationWish } from '../../service/rotation.ts';
+import type { AdoptionWish, RotationWish } from '../../service/rotation.ts';
 import type { Service } from '../../service/service.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import type { AcknowledgementWish } from '../../service/usage.ts';
@@ -11,6 +11,7 @@ import { type FreezeWish, type RotateWish, readFreezeForm, readRotateWish } from
 import type { Route } from './routes.ts';
 import {
   readAcknowledgement,
+  readAdoptionWish,
   readDeclarationWish,
   readForget,
   readQuarantineEnd,
@@ -60,7 +61,7 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'GET', pattern: '/rekey/secrets/:name/rotations/:id', handler: withoutBody(getRotation) },
   { method: 'GET', pattern: '/rekey/secrets/:name/holders', handler: withoutBody(listHolders) },
   { method: 'POST', pattern: '/rekey/secrets/:name/holders', handler: withBody(readAcknowledgement, acknowledge) },
-  { method: 'POST', pattern: '/rekey/secrets/:name/adopt', handler: withBody(readRotationWish, adopt) },
+  { method: 'POST', pattern: '/rekey/secrets/:name/adopt', handler: withBody(readAdoptionWish, adopt) },
   { method: 'GET', pattern: '/rekey/freezes', handler: withoutBody(listFreezes) },
   { method: 'PUT', pattern: '/rekey/freezes/:name', handler: withBody(readFreezeForm, putFreeze) },
   { method: 'DELETE', pattern: '/rekey/freezes/:name', handler: withoutBody(liftFreeze) },
@@ -151,7 +152,7 @@ async function nextChanges({ caller, query }: NativeRequest, { service }: Native
   return service.changes.next(caller, readChangesQuery(query));
 }
 
-async function adopt({ caller, variables, wish }: NativeRequest<RotationWish>, { service }: NativeDeps) {
+async function adopt({ caller, variables, wish }: NativeRequest<AdoptionWish>, { service }: NativeDeps) {
   return service.rotation.adopt(caller, nameOf(variables), wish);
 }
 

@@ -25,6 +25,7 @@ export const rotationBody = z.strictObject({
   green: z.int().min(1).max(20).optional(),
   soak: z.string().max(20).optional(),
 });
+export const adoptionBody = rotationBody.extend({ versionId: z.string().min(1).max(64).optional() });
 export type RotationBody = z.infer<typeof rotationBody>;
 
 const reason = z.string().trim().min(3, 'takes a reason').max(256);

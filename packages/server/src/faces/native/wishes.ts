@@ -3,7 +3,7 @@ import type { ZodType } from 'zod';
 import type { Declaration } from '../../service/declaration/declaration.ts';
 import type { DeclarationWish } from '../../service/declaration/declarations.ts';
 import type { RewrapWish } from '../../service/keys.ts';
-import type { RotationWish } from '../../service/rotation.ts';
+import type { AdoptionWish, RotationWish } from '../../service/rotation.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import type { AcknowledgementWish } from '../../service/usage.ts';
 import type { RotationBody } from './wish-forms.ts';
@@ -11,13 +11,20 @@ import type { RotationBody } from './wish-forms.ts';
 const DAY = 86_400_000;
 
 /**
- * Reads the body of `PUT …/rotation` and `POST …/adopt`.
+ * Reads the body of `PUT …/rotation` and `POST …/plan`.
  *
  * @throws RekeyError `invalid-input`, naming the member, never its content.
  */
 export async function readRotationWish(body: unknown): Promise<RotationWish> {
   const { rotationBody } = await import('./wish-forms.ts');
   return rotationWish(check(rotationBody, body));
+}
+
+/** Reads the body of `POST …/adopt`: as for the rotation, and which version to log in with. */
+export async function readAdoptionWish(body: unknown): Promise<AdoptionWish> {
+  const { adoptionBody } = await import('./wish-forms.ts');
+  const { versionId, ...wish } = check(adoptionBody, body);
+  return { ...rotationWish(wish), ...(versionId === undefined ? {} : { versionId }) };
 }
 
 function rotationWish(wish: RotationBody): RotationWish {
