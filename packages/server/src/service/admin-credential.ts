@@ -1,24 +1,9 @@
-import { type Caller, CURRENT, type SecretRecord, type SecretValue } from '@rekey/core';
+import { type Caller, CURRENT, type SecretRecord } from '@rekey/core';
+import { adminNamedIn } from '../engine/admin-named.ts';
 import { findLabelled } from '../engine/versions.ts';
 import type { Store } from '../store/store.ts';
 import { translateLabel } from './aws-labels.ts';
 import type { UseCases } from './use-case.ts';
-
-/**
- * Name or ARN of the admin credential that a value names (`masterarn`); null if it names none. With it the target of that
- * very value is logged in to: whoever may write it decides where the admin credential is sent.
- */
-export function adminNamedIn(value: SecretValue | null): string | null {
-  if (value?.kind !== 'text') return null;
-  try {
-    const members: unknown = JSON.parse(value.text);
-    if (typeof members !== 'object' || members === null || !Object.hasOwn(members, 'masterarn')) return null;
-    const { masterarn } = members as { readonly masterarn: unknown };
-    return typeof masterarn === 'string' && masterarn !== '' ? masterarn : null;
-  } catch {
-    return null;
-  }
-}
 
 /** The admin credential that a rotation of the secret as it stands would use. */
 export async function adminOf(store: Store, secret: SecretRecord): Promise<string | null> {

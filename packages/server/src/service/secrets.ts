@@ -1,7 +1,8 @@
 import { type Caller, CURRENT, type SecretRecord, type SecretValue, type Tag, type VersionRecord } from '@rekey/core';
+import { adminNamedIn } from '../engine/admin-named.ts';
 import { findVersion } from '../engine/versions.ts';
 import type { Entry } from '../store/store.ts';
-import { adminNamedIn, mayUseAdmin } from './admin-credential.ts';
+import { mayUseAdmin } from './admin-credential.ts';
 import { createSecret, type NewSecret } from './creation.ts';
 import { type DeletionWish, markForDeletion, removal, restored } from './deletion.ts';
 import { type ArnPlace, makeSecretArn, regionOf } from './names.ts';

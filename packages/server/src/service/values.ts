@@ -7,9 +7,10 @@ import {
   type SecretValue,
   type VersionRecord,
 } from '@rekey/core';
+import { adminNamedIn } from '../engine/admin-named.ts';
 import { findLabelled, findVersion } from '../engine/versions.ts';
 import { soon } from '../store/soon.ts';
-import { adminNamedIn, mayUseAdmin } from './admin-credential.ts';
+import { mayUseAdmin } from './admin-credential.ts';
 import { translateLabel } from './aws-labels.ts';
 import { type LabelMove, moveLabel } from './label-move.ts';
 import { regionOf } from './names.ts';

@@ -9,10 +9,12 @@ import {
   type SecretRecord,
 } from '@rekey/core';
 import type { Store } from '../../store/store.ts';
+import { adminNamedIn } from '../admin-named.ts';
 import { hasGivenValue } from '../rotation/cause.ts';
 import { withDeadline } from '../rotation/deadline.ts';
 import { failureOf, sentence } from '../rotation/failure.ts';
 import { ENDED, type StepFailure } from '../rotation/rotation-change.ts';
+import { findSecretById } from '../secret-lookup.ts';
 import type { TargetProofs } from '../target/target-proof.ts';
 import { findLabelled, findVersion } from '../versions.ts';
 import type { QuarantineOutcome, QuarantineRow } from './quarantine-report.ts';
@@ -64,6 +66,32 @@ export class QuarantineLook {
     if (rotationFunction?.probe === undefined || currentId === null)
       return row(secret, 'not-probed', 'Nothing here can look whether its value logs in; try it where it is used.');
     return this.#guarded(secret, () => this.#lookAt({ secret, rotationFunction, currentId, signal }, knownUntil));
+  }
+
+  /**
+   * Tries the admin credential that the current value of a secret names. Null where it names none that nothing else looks
+   * at, or that was looked at before.
+   *
+   * @param seen ids of admin credentials that need no look; the one looked at is added
+   */
+  async lookAtAdmin(secret: SecretRecord, seen: Set<string>, signal: AbortSignal): Promise<QuarantineRow | null> {
+    const { store, findFunction } = this.#parts;
+    const rotationFunction = findFunction(secret.rotation?.functionArn ?? '');
+    const current = findLabelled(secret, CURRENT);
+    if (rotationFunction?.probe === undefined || current === null) return null;
+    const named = adminNamedIn(await store.getValue(secret.id, current.id));
+    const admin = named === null ? null : ((await findSecretById(store, named))?.record ?? null);
+    const currentId = admin === null ? null : (findLabelled(admin, CURRENT)?.id ?? null);
+    if (admin === null || currentId === null || seen.has(admin.id)) return null;
+    if (admin.rotation?.functionArn != null) return null;
+    seen.add(admin.id);
+    return this.#guarded(admin, async () => {
+      const { outcome, reason } = await this.#probe({ secret: admin, rotationFunction, currentId, signal }, currentId);
+      if (outcome === 'accepted') return row(admin, 'in-sync', 'As an admin credential it logs in.');
+      if (outcome !== 'refused') return couldNotLook(admin, reason);
+      const text = `${secret.name} names it as its admin credential, and it does not log in: put the one its target accepts.`;
+      return row(admin, 'refused', text);
+    });
   }
 
   /** Tries only the repair again: no login with a value that was refused before. */

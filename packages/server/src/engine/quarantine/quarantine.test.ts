@@ -349,6 +349,23 @@ describe('a restored store', () => {
     assert.equal((await quarantine.report()).quarantine, null);
   });
 
+  it('says of an admin credential that it does not log in any more, once', async () => {
+    const { open, target, store } = await openRestored(async ({ backup, target: live }) => {
+      await backup();
+      live.changeByHand('admin', 'nobody knows');
+    });
+    const admin = (await store.get('secret', 'secret-admin'))!.record;
+    await store.commit([{ collection: 'secret', id: admin.id, record: { ...admin, rotation: null } }]);
+    const quarantine = open();
+    await quarantine.look();
+    await quarantine.look();
+    const [row] = (await quarantine.report()).report.filter(({ name }) => name === 'admin');
+    assert.equal(row?.outcome, 'refused');
+    assert.match(row?.sentence ?? '', /^app names it as its admin credential, and it does not log in: put the one/);
+    assert.equal(target.calls.filter((call) => call === 'probe admin').length, 1);
+    await assert.rejects(quarantine.end({ despiteFindings: false }), { reason: 'quarantine-findings' });
+  });
+
   it('believes nothing a target says that accepts any password', async () => {
     const { open } = await openRestored(async ({ backup, target }) => {
       await backup();

@@ -57,6 +57,8 @@ export class Quarantine {
   readonly #writes: QuarantineWrites;
   readonly #stopped = new AbortController();
   readonly #rows = new Map<string, QuarantineRow>();
+  /** Admin credentials of which the target has said whether they log in. */
+  readonly #admins = new Set<string>();
   #claim: Claim | null = null;
   #looked = false;
   #loop: Promise<void> = Promise.resolve();
@@ -91,6 +93,7 @@ export class Quarantine {
         (secret) => this.#isOpen(secret.id),
         (secret) => this.#look.look(secret, { knownUntil, signal: this.#stopped.signal }),
       );
+      await this.#lookAtAdmins();
       await this.#repairAgain();
       this.#looked ||= !this.#stopped.signal.aborted;
       await this.#tell();
@@ -176,6 +179,16 @@ export class Quarantine {
       if (!(error instanceof RekeyError) || error.code !== 'already-exists') throw error;
       this.#note({ secretId, name, outcome: 'damaged', sentence: error.message });
     }
+  }
+
+  /** Secrets that are not rotated themselves, and that others cannot be rotated without. */
+  async #lookAtAdmins(): Promise<void> {
+    const seen = new Set(this.#admins);
+    await this.#lookAtAll(
+      ({ rotation }) => rotation?.functionArn != null,
+      (secret) => this.#look.lookAtAdmin(secret, seen, this.#stopped.signal),
+    );
+    for (const id of seen) if (this.#rows.get(id)?.outcome !== 'unknown') this.#admins.add(id);
   }
 
   /** A secret whose admin credential was mended just now can be mended too. */
