@@ -1,4 +1,4 @@
-import { RekeyClientError } from '@rekey/client';
+import type { RekeyClientError } from '@rekey/client';
 import { messageOf, RekeyError } from '@rekey/core';
 
 /** Exit codes of every command (docs: "Exit code 0 success, 1 failure, 2 wrong use"). */
@@ -51,7 +51,12 @@ const WRONG_USE: ReadonlySet<string> = new Set([
 /** Which rule failed: ours, or the code that the server answered. */
 function reasonOf(error: unknown): string {
   if (error instanceof RekeyError) return error.reason;
-  return error instanceof RekeyClientError ? error.code : 'failure';
+  return isClientError(error) ? error.code : 'failure';
+}
+
+/** By its name: to know it by its class would load the whole client for `serve` too. */
+function isClientError(error: unknown): error is RekeyClientError {
+  return error instanceof Error && error.name === 'RekeyClientError';
 }
 
 export function wrongUse(message: string): RekeyError {

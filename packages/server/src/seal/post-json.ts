@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { request as plainRequest } from 'node:http';
-import { type RequestOptions, request as tlsRequest } from 'node:https';
+import type { RequestOptions } from 'node:https';
 import { RekeyError } from '@rekey/core';
 
 export interface JsonPost {
@@ -36,7 +35,8 @@ export async function postJson({ url, headers, body, caFile, signal }: JsonPost)
     agent: false,
     ...(caFile === null ? {} : { ca: readAuthorities(caFile) }),
   };
-  const request = target.protocol === 'https:' ? tlsRequest : plainRequest;
+  // `import` of node:http would read all that it exports, WebSocket and fetch too: 13 MB that a server need not have.
+  const { request } = process.getBuiltinModule(target.protocol === 'https:' ? 'node:https' : 'node:http');
   return new Promise((resolve, reject) => {
     const sent = request(target, options, (answer) => {
       const chunks: Buffer[] = [];

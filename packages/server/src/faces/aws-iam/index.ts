@@ -1,6 +1,5 @@
 import { type QueryFaceParts, queryFace } from '../aws-query/index.ts';
 import type { Face } from '../face.ts';
-import { OPERATIONS } from './operations/index.ts';
 
 /** The part of AWS IAM (2010-05-08) that whoever uses secrets needs: who there is and what everybody may do. */
 export function awsIamFace(parts: QueryFaceParts): Face {
@@ -10,7 +9,7 @@ export function awsIamFace(parts: QueryFaceParts): Face {
       service: 'iam',
       version: '2010-05-08',
       namespace: 'https://iam.amazonaws.com/doc/2010-05-08/',
-      operations: OPERATIONS,
+      operations: async () => (await import('./operations/index.ts')).OPERATIONS,
     },
     parts,
   );

@@ -16,7 +16,8 @@ export interface QueryFace extends QueryService {
   /** Name of the face. */
   readonly name: string;
   readonly namespace: string;
-  readonly operations: readonly QueryOperation[];
+  /** Asked for with the first request: few servers get any. */
+  operations(): Promise<readonly QueryOperation[]>;
 }
 
 export interface QueryFaceParts {
@@ -27,16 +28,22 @@ export interface QueryFaceParts {
   refused(request: FaceRequest, action: string, error: unknown): Promise<void>;
 }
 
+type OperationsByName = ReadonlyMap<string, QueryOperation>;
+
 /** The face of a service that speaks Query. */
 export function queryFace(face: QueryFace, parts: QueryFaceParts): Face {
-  const byName = new Map(face.operations.map((operation) => [operation.name, operation]));
+  let loading: Promise<OperationsByName> | null = null;
+  const byName = () => {
+    loading ??= face.operations().then((operations) => new Map(operations.map((one) => [one.name, one])));
+    return loading;
+  };
   return {
     name: face.name,
     owns: (request) => speaksQuery(request, face),
     handle: async (request) => {
       const progress: Progress = { action: `${face.service}:Unknown`, caller: null, begun: false };
       try {
-        const { operation, answer } = await perform(face, byName, parts, request, progress);
+        const { operation, answer } = await perform(face, await byName(), parts, request, progress);
         return respond(request.id, 200, answerXml(face.namespace, operation.name, answer, request.id));
       } catch (error) {
         return refusal(face, request, await auditedRefusal(parts, request, progress, error));
@@ -51,7 +58,7 @@ export function queryFace(face: QueryFace, parts: QueryFaceParts): Face {
 
 async function perform(
   face: QueryFace,
-  byName: ReadonlyMap<string, QueryOperation>,
+  byName: OperationsByName,
   { service, authenticate }: QueryFaceParts,
   request: FaceRequest,
   progress: Progress,
@@ -80,11 +87,7 @@ function formOf({ method, query, body }: FaceRequest): FormNode {
   throw new QueryRefusal('InvalidAction', `The method ${method} is not allowed; send GET or POST.`, { status: 405 });
 }
 
-function operationOf(
-  { version }: QueryFace,
-  byName: ReadonlyMap<string, QueryOperation>,
-  { below }: FormNode,
-): QueryOperation {
+function operationOf({ version }: QueryFace, byName: OperationsByName, { below }: FormNode): QueryOperation {
   const action = below.get('Action')?.value;
   if (action === undefined) throw new QueryRefusal('MissingAction', 'The request names no Action.');
   const asked = below.get('Version')?.value ?? version;

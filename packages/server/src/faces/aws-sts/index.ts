@@ -1,6 +1,5 @@
 import { type QueryFaceParts, queryFace } from '../aws-query/index.ts';
 import type { Face } from '../face.ts';
-import { OPERATIONS } from './operations.ts';
 
 /**
  * AWS STS (2011-06-15): identities and temporary credentials. The credentials open rekey; AWS's own services take only
@@ -13,7 +12,7 @@ export function awsStsFace(parts: QueryFaceParts): Face {
       service: 'sts',
       version: '2011-06-15',
       namespace: 'https://sts.amazonaws.com/doc/2011-06-15/',
-      operations: OPERATIONS,
+      operations: async () => (await import('./operations.ts')).OPERATIONS,
     },
     parts,
   );
