@@ -2,6 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { type Failure, failureOf } from './failures.ts';
 import { type Job, type JobResult, Ledger } from './ledger.ts';
 
+type Synchronous = 'FULL' | 'NORMAL';
+
 export type Outcome = { readonly result: JobResult } | { readonly failure: Failure };
 
 /**
@@ -12,7 +14,9 @@ export class GroupCommit {
   readonly #db: DatabaseSync;
   readonly #file: string;
   readonly #ledger: Ledger;
+  #synchronous: Synchronous = 'FULL';
 
+  /** @param db opened with synchronous=FULL. */
   constructor(db: DatabaseSync, file: string) {
     this.#db = db;
     this.#file = file;
@@ -29,6 +33,7 @@ export class GroupCommit {
   }
 
   #transact(jobs: readonly Job[]): readonly JobResult[] {
+    this.#synchronize(jobs.some(({ kind }) => kind === 'commit') ? 'FULL' : 'NORMAL');
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       this.#ledger.begin();
@@ -40,5 +45,16 @@ export class GroupCommit {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  /**
+   * Claims alone need not be on the disk before they are answered. A power cut that takes them takes their holders too,
+   * and what was committed under one brought it along: the WAL is synced up to the commit's end. Without a sync the
+   * claims stand in the page cache, where the end of the process does not hurt them (sqlite.org/pragma.html#pragma_synchronous).
+   */
+  #synchronize(wanted: Synchronous): void {
+    if (wanted === this.#synchronous) return;
+    this.#db.exec(`PRAGMA synchronous = ${wanted}`);
+    this.#synchronous = wanted;
   }
 }
