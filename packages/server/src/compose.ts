@@ -191,6 +191,7 @@ async function start(
     service,
     version: versionOf(),
     isReady: () => ready,
+    staleAge: () => store.staleAge,
     breachWebhooks: {
       webhooks: breachWebhooks(config.breach.webhooks, () => clock.now()),
       rates: webhookRates(config.breach.webhooks),
@@ -200,7 +201,7 @@ async function start(
     byTokenOrSignature: authentication.byTokenOrSignature('native', 'rekey'),
     refused: (request, action, error) => service.cases.refuse(nobody(request, action, error), error),
   });
-  const listener = await listen({ ...config, faces, log });
+  const listener = await listen({ ...config, faces, log, staleAge: () => store.staleAge });
   closers.push(() => listener.stop());
   const backups = openBackupSchedule({ ...parts, holder }, config);
   backups.start();

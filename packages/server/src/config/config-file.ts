@@ -103,7 +103,13 @@ const fileSchema = z.strictObject({
   trustedProxies: z.array(z.string()).optional(),
   insecureHttp: z.boolean().optional(),
   logLevel: z.enum(['trace', 'debug', 'info', 'warn', 'error']).optional(),
-  store: z.strictObject({ url: z.string() }).optional(),
+  store: z
+    .strictObject({
+      url: z.string().optional(),
+      readBound: duration({ min: 100, max: 60_000 }).optional(),
+      staleReads: z.union([z.literal('off'), duration({ min: 1_000, max: 86_400_000 })]).optional(),
+    })
+    .optional(),
   audit: z
     .strictObject({
       durability: z.enum(['written', 'synced']).optional(),

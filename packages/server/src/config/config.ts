@@ -41,6 +41,10 @@ export interface ServerConfig {
   readonly dataFolder: string | null;
   /** The store that several servers share; null for one in the data folder. */
   readonly storeAddress: PostgresAddress | null;
+  /** How old a read may be where several servers share a store; milliseconds. */
+  readonly readBound: number;
+  /** How old while the store cannot be reached; 0: nothing is answered then. Milliseconds. */
+  readonly staleReads: number;
   /** How the key-encryption key is reached; null with the memory store. */
   readonly seal: SealSettings | null;
   /** Null: none are made. */
@@ -119,6 +123,8 @@ export async function readConfig(
     storeAddress: flags.dev ? null : readStoreAddress(flags.store ?? null, file.store?.url ?? null, environment),
     seal: dataFolder === null ? null : readSealSettings({ flags, section: file.seal, environment, dataFolder }),
     backup: file.backup === undefined ? null : { ...file.backup, folder: resolve(file.backup.folder) },
+    readBound: file.store?.readBound ?? 1_000,
+    staleReads: file.store?.staleReads === 'off' ? 0 : (file.store?.staleReads ?? 0),
     initialise: flags.init ?? false,
     ...address,
     tls:

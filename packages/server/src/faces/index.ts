@@ -14,6 +14,8 @@ export interface FacesParts {
   /** Version of rekey, for who asks for the status. */
   readonly version: string;
   isReady(): boolean;
+  /** How old answers may be while the store cannot be reached; null while it can. Milliseconds. */
+  staleAge(): number | null;
   /** Who may tell of leaked values, and how often. */
   readonly breachWebhooks: Pick<BreachWebhookFaceDeps, 'webhooks' | 'rates' | 'now'>;
   /**
@@ -41,6 +43,6 @@ export function openFaces(parts: FacesParts): readonly Face[] {
     awsStsFace({ service, refused, authenticate: parts.bySignature('aws-sts', 'sts') }),
     nativeFace({ service, version, refused, authenticate: parts.byTokenOrSignature }),
     breachWebhookFace({ service, refused, ...parts.breachWebhooks }),
-    healthFace(parts.isReady),
+    healthFace(parts),
   ];
 }

@@ -21,6 +21,8 @@ export interface ListenOptions {
   readonly faces: readonly Face[];
   readonly log: Logger;
   readonly clock?: Clock;
+  /** How old answers may be while the store cannot be reached; null while it can. Milliseconds. */
+  readonly staleAge?: () => number | null;
   /** Longest body; bytes. 1 MiB if not given. */
   readonly bodyBytes?: number;
   /** How long a request may take to arrive; milliseconds. */

@@ -10,10 +10,15 @@ export interface RequestHandlerOptions {
   readonly trustedProxies: readonly string[];
   readonly log: Logger;
   readonly bodyBytes?: number;
+  /** How old answers may be while the store cannot be reached; null while it can. Milliseconds. */
+  readonly staleAge?: () => number | null;
 }
 
 /** A secret may be 64 KiB, of which JSON can make six times as much; a batch of reads is smaller still. */
 const BODY_BYTES = 1024 * 1024;
+
+/** On answers given while the store cannot be reached: how many seconds old what they say may be. */
+export const STALE_HEADER = 'rekey-stale-seconds';
 
 /** Takes requests from `node:http` to the faces and back. */
 export class RequestHandler {
@@ -22,6 +27,7 @@ export class RequestHandler {
   readonly #log: Logger;
   readonly #bodyBytes: number;
   readonly #stopping: AbortSignal;
+  readonly #staleAge: (() => number | null) | undefined;
 
   /** @param stopping aborted once no connection is to be kept. */
   constructor(options: RequestHandlerOptions, stopping: AbortSignal) {
@@ -30,6 +36,7 @@ export class RequestHandler {
     this.#log = options.log;
     this.#bodyBytes = options.bodyBytes ?? BODY_BYTES;
     this.#stopping = stopping;
+    this.#staleAge = options.staleAge;
   }
 
   readonly handle = (message: IncomingMessage, response: ServerResponse): void => {
@@ -62,10 +69,16 @@ export class RequestHandler {
   #send(answer: FaceResponse, request: FaceRequest, response: ServerResponse, face: Face | undefined): void {
     if (answer.failure !== undefined) logFailure(this.#log, request, face?.name ?? null, answer.failure);
     try {
+      this.#markStale(response);
       write(answer, request, response, this.#stopping.aborted);
     } catch (error) {
       this.#fail(error, request, response, face);
     }
+  }
+
+  #markStale(response: ServerResponse): void {
+    const age = this.#staleAge?.() ?? null;
+    if (age !== null) response.setHeader(STALE_HEADER, String(Math.ceil(age / 1000)));
   }
 
   /** A face never throws; should one do so, neither caller nor log learn more than where. */

@@ -43,7 +43,7 @@ export async function openStorage(config: ServerConfig): Promise<OpenStorage> {
   const lock = address === null ? null : takeFolder(dataFolder, create);
   const store = await (address === null
     ? openSqliteStore({ dataDir: dataFolder, seal, create })
-    : openSharedStore({ address, seal, create })
+    : openSharedStore({ address, seal, create, staleness: config.readBound, staleReads: config.staleReads })
   ).catch((error) => {
     lock?.release();
     throw error;

@@ -11,6 +11,8 @@ export interface CacheFeedOptions {
   readonly cache: ForgetfulCache;
   /** How old what is cached may be at most, where other servers write too. Milliseconds. */
   readonly bound: number;
+  /** How old it may be while the store cannot be reached; 0: no older than ever. Milliseconds. */
+  readonly staleFor?: number;
   /** Milliseconds of a clock that never jumps; it goes on while the process is stopped. */
   readonly monotonic: () => number;
 }
@@ -38,6 +40,8 @@ export class CacheFeed {
   #told = 0;
   /** Everything committed before this moment has been followed. */
   #freshAt = Number.NEGATIVE_INFINITY;
+  /** The last look at the store failed. */
+  #lost = false;
   #running = false;
   #stopped = false;
   #nextLook: NodeJS.Timeout | null = null;
@@ -56,6 +60,11 @@ export class CacheFeed {
 
   get isFresh(): boolean {
     return this.age <= this.#options.bound;
+  }
+
+  /** Whether what is cached answers instead of a store that cannot be reached: it was looked for, and was not there. */
+  get isStale(): boolean {
+    return this.#lost && !this.isFresh && this.age <= (this.#options.staleFor ?? 0);
   }
 
   /** A commit of this store, whose records the cache has forgotten already. */
@@ -78,7 +87,9 @@ export class CacheFeed {
 
   /** While the store cannot be asked, what is cached grows old by itself. */
   async #keepLooking(): Promise<void> {
-    await this.#look().catch(() => {});
+    await this.#look().catch(() => {
+      this.#lost = true;
+    });
     if (this.#stopped) return;
     this.#nextLook = setTimeout(() => void this.#keepLooking(), this.#options.bound / LOOKS).unref();
   }
@@ -90,6 +101,7 @@ export class CacheFeed {
     this.#told = Math.max(this.#told, revision);
     while (this.#seen === null || this.#seen < revision) await this.#catchUp();
     this.#freshAt = Math.max(this.#freshAt, asked);
+    this.#lost = false;
   }
 
   #tell(revision: number): void {

@@ -2,7 +2,7 @@ import { RekeyError, systemRandom } from '@rekey/core';
 import { Keyring } from '../seal/keyring.ts';
 import type { Seal } from '../seal/seal.ts';
 import type { StoreDriver } from './driver.ts';
-import { Store } from './store.ts';
+import { Store, type StoreOptions } from './store.ts';
 import { KEYRING, StoreKeys } from './store-keys.ts';
 
 export interface OpenStoreOptions {
@@ -14,6 +14,9 @@ export interface OpenStoreOptions {
   readonly now: () => number;
   /** Where the store is, for messages. */
   readonly place: string;
+  /** See {@link StoreOptions}. */
+  readonly staleness?: StoreOptions['staleness'];
+  readonly staleReads?: StoreOptions['staleReads'];
 }
 
 /** Bytes of randomness in a store id. */
@@ -29,7 +32,14 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
   const { driver } = options;
   try {
     const keys = (await StoreKeys.open(options)) ?? (await makeKeys(options));
-    return new Store({ driver, keyring: keys.keyring, keys });
+    const { staleness, staleReads } = options;
+    return new Store({
+      driver,
+      keyring: keys.keyring,
+      keys,
+      ...(staleness === undefined ? {} : { staleness }),
+      ...(staleReads === undefined ? {} : { staleReads }),
+    });
   } catch (error) {
     await driver.close();
     throw error;

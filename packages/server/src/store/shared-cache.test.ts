@@ -107,6 +107,35 @@ describe('a store that other servers write to', () => {
     await here.close();
   });
 
+  it('answers what it knows for a stated time if the driver is lost and the operator allows it, and writes nothing', async () => {
+    const records = new MemoryDriver();
+    const driver = new SilentDriver(records);
+    const time = { now: 0 };
+    const bounds = { staleness: 40, staleReads: 10_000 };
+    const here = new Store({ driver, keyring, ...bounds, monotonic: () => time.now });
+    const there = new Store({ driver: records, keyring });
+    await put(there, 'old');
+    await until(() => here.isFresh);
+    assert.equal(await read(here), 'old');
+    driver.reachable = false;
+    time.now = 41;
+    await until(() => here.staleAge !== null);
+    assert.deepEqual([await read(here), here.staleAge, here.isFresh], ['old', 41, true]);
+    await assert.rejects(put(here, 'mine'), { code: 'unavailable' });
+    await assert.rejects(here.claim({ key: 'k', holder: 'here', now: 0, milliseconds: 1 }), { code: 'unavailable' });
+    assert.equal(await read(here), 'old', 'what could not be written is still served');
+    await assert.rejects(here.get('secret', 'never read'), { code: 'unavailable' });
+    time.now = 10_001;
+    await assert.rejects(read(here), { code: 'unavailable' });
+    assert.equal(here.staleAge, null);
+    await put(there, 'new');
+    driver.reachable = true;
+    await until(async () => (await read(here).catch(() => null)) === 'new');
+    await put(here, 'mine');
+    assert.equal(await read(here), 'mine');
+    await here.close();
+  });
+
   it('shows who takes a claim everything that was committed before', async () => {
     const { here, there } = twoServers();
     await put(there, 'old');

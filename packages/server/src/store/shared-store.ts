@@ -12,6 +12,9 @@ export interface OpenSharedStoreOptions {
   readonly now?: () => number;
   /** Only look, beside servers that may be running: migrates nothing. */
   readonly readOnly?: boolean;
+  /** How old what is read may be, and how old while the store cannot be reached; milliseconds. */
+  readonly staleness?: number;
+  readonly staleReads?: number;
 }
 
 /**
@@ -21,8 +24,8 @@ export interface OpenSharedStoreOptions {
  * @throws RekeyError as {@link ./postgres.ts openPostgresDriver} and {@link openStore}.
  */
 export async function openSharedStore(options: OpenSharedStoreOptions): Promise<Store> {
-  const { address, seal, create, now = Date.now, readOnly = false } = options;
+  const { address, seal, create, now = Date.now, readOnly = false, ...bounds } = options;
   const { openPostgresDriver } = await import('./postgres.ts');
   const driver = await openPostgresDriver({ address, create: create && !readOnly, readOnly });
-  return openStore({ driver, seal, create: create && !readOnly, now, place: address.toString() });
+  return openStore({ driver, seal, create: create && !readOnly, now, place: address.toString(), ...bounds });
 }

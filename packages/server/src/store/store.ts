@@ -80,6 +80,8 @@ export interface StoreOptions {
   readonly keys?: StoreKeys;
   /** How old what is read may be, where other servers write too; {@link DEFAULT_STALENESS}. Milliseconds. */
   readonly staleness?: number;
+  /** How old it may be while the store cannot be reached; by default no older than ever. Milliseconds. */
+  readonly staleReads?: number;
   /** Milliseconds of a clock that never jumps; the machine's by default. */
   readonly monotonic?: () => number;
   /** Dates fingerprints; milliseconds since the epoch, the machine's by default. */
@@ -152,15 +154,21 @@ export class Store {
       forget: (collection, id) => this.#forget(collection, id),
       forgetAll: () => this.#forgetAll(),
     };
-    this.#feed = new CacheFeed({ driver, cache, bound, monotonic });
+    this.#feed = new CacheFeed({ driver, cache, bound, monotonic, staleFor: options.staleReads ?? 0 });
   }
 
   /**
-   * Whether what is cached is within the bound of staleness; reads go to the driver while it is not. For caches that
-   * {@link follow} the store: they must not answer then either.
+   * Whether what is cached may answer: it is within the bound of staleness, or the store cannot be reached and what is
+   * stale may be served. Reads go to the driver while it may not. For caches that {@link follow} the store: the same
+   * holds for them.
    */
   get isFresh(): boolean {
-    return this.#feed.isFresh;
+    return this.#feed.isFresh || this.#feed.isStale;
+  }
+
+  /** How old what is read may be while the store cannot be reached; null while it can. Milliseconds. */
+  get staleAge(): number | null {
+    return this.#feed.isStale ? this.#feed.age : null;
   }
 
   /** Keyed hash, 32 characters of base64url, stable for the store's life: for ids that must not tell a name. */
@@ -199,6 +207,8 @@ export class Store {
    */
   async commit(writes: readonly StoreWrite[], options: CommitOptions = {}): Promise<number> {
     refuseRepeats(writes);
+    // What nobody could write is not forgotten: it is what is served until the store is back.
+    if (this.#feed.isStale) throw storeAway();
     const values = valuesIn(writes);
     try {
       const result = await (values.length === 0
@@ -367,7 +377,7 @@ export class Store {
   }
 
   #fresh<T>(cache: RecordCache<T>, id: string): T | undefined {
-    return this.#feed.isFresh ? cache.find(id) : undefined;
+    return this.isFresh ? cache.find(id) : undefined;
   }
 
   #load<K extends CollectionName>(collection: K, id: string, cache: RecordCache<SizedEntry<K>>) {
@@ -417,4 +427,9 @@ function refuseRepeats(writes: readonly StoreWrite[]): void {
 
 function conflicting(conflict: string): RekeyError {
   return new RekeyError('conflict', `Something changed meanwhile (${conflict}); read again and retry.`);
+}
+
+function storeAway(): RekeyError {
+  const message = 'The store cannot be reached: only reads are answered, from what was read before; repeat later.';
+  return new RekeyError('unavailable', message, { reason: 'store-unreachable' });
 }
