@@ -1,6 +1,6 @@
 import type { Tag } from '@rekey/core';
 import { type Decision, notAllowedBy } from '../auth/policy/decision.ts';
-import type { PermitQuestion } from './permit.ts';
+import type { PermitQuestion } from './permit-question.ts';
 
 /** Condition keys, in lower case, that have several values, though a policy asks for one. */
 export type AmbiguousKeys = ReadonlyMap<string, readonly string[]>;

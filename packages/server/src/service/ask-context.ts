@@ -3,7 +3,7 @@ import type { ContextValue, RequestContext } from '../auth/policy/context.ts';
 import type { PolicyPrincipal } from '../auth/policy/principals.ts';
 import { FactContext } from '../auth/policy/request-facts.ts';
 import type { Reading } from './ambiguous-tags.ts';
-import type { PermitParts, PermitQuestion } from './permit.ts';
+import type { PermitParts, PermitQuestion } from './permit-question.ts';
 import { regionIn } from './replica-view.ts';
 
 /** Keys that are told by the secret itself. Source: Service Authorization Reference, "AWS Secrets Manager". */

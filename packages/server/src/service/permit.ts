@@ -1,38 +1,13 @@
-import { type Caller, RekeyError, type SecretRecord, type Tag } from '@rekey/core';
-import type { ContextValue } from '../auth/policy/context.ts';
+import { type Caller, RekeyError } from '@rekey/core';
 import { ALLOWED_AS_ROOT, type Decision, describeDecision, describeDenial } from '../auth/policy/decision.ts';
 import { evaluate } from '../auth/policy/evaluate.ts';
 import type { PolicyPrincipal } from '../auth/policy/principals.ts';
 import { plainSignatureError } from '../auth/signature-error.ts';
-import type { AccessDirectory } from './access/directory.ts';
 import { ambiguousKeys, decideEveryReading, type Reading } from './ambiguous-tags.ts';
 import { AskContext } from './ask-context.ts';
+import type { PermitParts, PermitQuestion } from './permit-question.ts';
 import { resourcePolicyInPlay } from './resource-policy.ts';
 import { type OwnPolicies, ownPoliciesOf } from './sts/own-policies.ts';
-
-/** One question of permission. */
-export interface PermitQuestion {
-  readonly caller: Caller;
-  /** As in IAM policies: `secretsmanager:GetSecretValue`, `rekey:ConfigureRotation` … */
-  readonly action: string;
-  /** ARN of the secret, user or role; `*` for what concerns none. */
-  readonly resource: string;
-  /** What the request calls it, which is all that a refusal repeats: a refusal does not tell what there is. */
-  readonly asked: string;
-  /** The secret concerned; null where there is none (yet). */
-  readonly secret: SecretRecord | null;
-  /** Tags of what is concerned where that is no secret. */
-  readonly tags: readonly Tag[];
-  /** Condition keys of the request (`secretsmanager:VersionStage`, `aws:TagKeys` …). */
-  readonly keys: Readonly<Record<string, ContextValue>>;
-}
-
-export interface PermitParts {
-  readonly directory: AccessDirectory;
-  readonly now: () => number;
-  /** The server's own region. */
-  readonly region: string;
-}
 
 /**
  * Whether somebody may do something: by the policies of user or role, of the groups, the boundary, the session, and of the

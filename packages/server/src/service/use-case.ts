@@ -1,9 +1,10 @@
-import { type Caller, RekeyError, type Tag } from '@rekey/core';
-import type { AuditEntry } from '../audit/entry.ts';
+import { type Caller, type Clock, RekeyError, type Tag } from '@rekey/core';
+import type { AuditEntry, AuditLog } from '../audit/entry.ts';
 import { type Soon, soon } from '../store/soon.ts';
+import type { Store } from '../store/store.ts';
 import { arnOfUnknown, type FoundSecret, regionOf, resolveSecret } from './names.ts';
-import type { ServiceParts } from './parts.ts';
-import { NotPermitted, type Permissions, type PermitQuestion } from './permit.ts';
+import { NotPermitted, type Permissions } from './permit.ts';
+import type { PermitQuestion } from './permit-question.ts';
 import { onlyInPrimary, secretNotFound } from './refusals.ts';
 
 const NO_KEYS: PermitQuestion['keys'] = {};
@@ -12,6 +13,16 @@ const NO_TAGS: PermitQuestion['tags'] = [];
 type Outcome = Pick<AuditEntry, 'outcome' | 'detail'>;
 
 const ALLOWED: Outcome = { outcome: 'allowed', detail: null };
+
+/** What every use case stands on. */
+export interface UseCaseParts {
+  readonly store: Store;
+  readonly audit: AuditLog;
+  readonly clock: Pick<Clock, 'now'>;
+  /** AWS region and account that ARNs are made with. */
+  readonly region: string;
+  readonly account: string;
+}
 
 /** What somebody asks for. */
 export interface Ask {
@@ -50,10 +61,10 @@ export interface Trail {
  * request, because nothing is answered that is not on record.
  */
 export class UseCases {
-  readonly #parts: ServiceParts;
+  readonly #parts: UseCaseParts;
   readonly #permissions: Permissions;
 
-  constructor(parts: ServiceParts, permissions: Permissions) {
+  constructor(parts: UseCaseParts, permissions: Permissions) {
     this.#parts = parts;
     this.#permissions = permissions;
   }

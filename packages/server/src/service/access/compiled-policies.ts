@@ -1,7 +1,7 @@
 import { type InlinePolicy, type ManagedPolicyRecord, RekeyError, type RoleRecord } from '@rekey/core';
 import { PolicyDocument, type PolicyKind, readPolicy } from '../../auth/policy/document.ts';
 import type { AttachedPolicy } from '../../auth/policy/evaluate.ts';
-import { defaultDocument } from './managed-policies.ts';
+import { defaultDocument } from './policy-versions.ts';
 
 /** A policy ready to be asked, with what IAM calls where it comes from. */
 export interface SourcedPolicy extends AttachedPolicy {

@@ -3,8 +3,9 @@ import type { AccessCases } from './access-cases.ts';
 import { checkManagedPolicy } from './documents.ts';
 import { MOST_VERSIONS } from './limits.ts';
 import type { Page, PageRequest } from './pages.ts';
-import { deleteConflict, notFound, overLimit } from './refusals.ts';
-import { tagKeys, withTags } from './tags.ts';
+import { versionOf } from './policy-versions.ts';
+import { deleteConflict, overLimit } from './refusals.ts';
+import { tagKeys, withTags } from './tag-lists.ts';
 import type { PathQuery } from './users.ts';
 
 export interface NewPolicy {
@@ -140,18 +141,6 @@ export class ManagedPolicies {
       return { record: { ...record, versions, changedAt: this.#cases.now() }, answer: undefined };
     });
   }
-}
-
-/** The document that counts. */
-export function defaultDocument(policy: ManagedPolicyRecord): PolicyVersionRecord {
-  return versionOf(policy, policy.defaultVersion);
-}
-
-function versionOf(policy: ManagedPolicyRecord, versionId: string): PolicyVersionRecord {
-  const version = policy.versions.find(({ id }) => id === versionId);
-  if (version === undefined)
-    throw notFound(`Policy ${policy.arn} version ${versionId} does not exist or is not attachable.`);
-  return version;
 }
 
 /** Sorts versions by number, falling: `v10` before `v9`. */

@@ -6,7 +6,7 @@ import { makeProviderArn } from './identifiers.ts';
 import { MOST_CLIENT_IDS, MOST_THUMBPRINTS } from './limits.ts';
 import { rewrite, write } from './records.ts';
 import { alreadyExists, notFound, quotaExceeded, unacceptable } from './refusals.ts';
-import { tagKeys, withTags } from './tags.ts';
+import { tagKeys, withTags } from './tag-lists.ts';
 
 export interface NewProvider {
   readonly url: string;

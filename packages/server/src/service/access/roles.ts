@@ -4,7 +4,7 @@ import type { AccessUses } from './access-uses.ts';
 import { attachable, type Bounded, withBoundary, withBoundaryArn, withoutBoundary } from './boundaries.ts';
 import type { Page } from './pages.ts';
 import { write } from './records.ts';
-import { tagKeys, withTags } from './tags.ts';
+import { tagKeys, withTags } from './tag-lists.ts';
 import { keptTrust, shownTrust } from './trust.ts';
 import { checkPoliciesGone, type PathQuery } from './users.ts';
 

@@ -5,7 +5,7 @@ import { attachable, type Bounded, withBoundary, withBoundaryArn, withoutBoundar
 import { makeArn } from './identifiers.ts';
 import type { Page, PageRequest } from './pages.ts';
 import { deleteConflict, entityExists } from './refusals.ts';
-import { tagKeys, withTags } from './tags.ts';
+import { tagKeys, withTags } from './tag-lists.ts';
 
 export interface NewUser {
   readonly name: string;

@@ -12,7 +12,7 @@ import type { Collections } from '../../store/collections.ts';
 import type { ListedEntry, Store } from '../../store/store.ts';
 import type { NamedKind } from '../access/identifiers.ts';
 import { makeArn } from '../access/identifiers.ts';
-import { defaultDocument } from '../access/managed-policies.ts';
+import { defaultDocument } from '../access/policy-versions.ts';
 import { AccessRecords } from '../access/records.ts';
 import { shownTrust } from '../access/trust.ts';
 import { secretNotFound } from '../refusals.ts';

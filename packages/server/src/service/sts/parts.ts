@@ -1,19 +1,6 @@
-import type { Clock, RandomSource } from '@rekey/core';
 import type { WebIdentity } from '../../auth/oidc/web-identity.ts';
-import type { Store } from '../../store/store.ts';
-import type { AccessDirectory } from '../access/directory.ts';
+import type { SessionParts } from './session-parts.ts';
 import type { Sessions } from './sessions.ts';
-
-/** What sessions stand on. */
-export interface SessionParts {
-  readonly store: Store;
-  readonly directory: AccessDirectory;
-  readonly clock: Pick<Clock, 'now'>;
-  readonly random: RandomSource;
-  readonly account: string;
-  /** Access key id of root as it now is. */
-  readonly rootKeyId: string;
-}
 
 /** What the use cases about temporary credentials stand on. */
 export interface StsParts extends SessionParts, StsOptions {

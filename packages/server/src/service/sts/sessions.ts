@@ -4,8 +4,8 @@ import { openSession, sealSession } from '../../auth/session/session-token.ts';
 import { type AccessKey, secretAccessKeyObject } from '../../auth/sigv4.ts';
 import { Lru } from '../../store/lru.ts';
 import { makeSecretAccessKey } from '../access/identifiers.ts';
-import type { SessionParts } from './parts.ts';
 import { issueTime } from './revocation.ts';
+import type { SessionParts } from './session-parts.ts';
 import { isTemporaryKeyId, makeTemporaryKeyId } from './temporary-key-id.ts';
 
 /** A session to be opened. */
