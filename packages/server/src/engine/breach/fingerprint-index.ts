@@ -20,9 +20,11 @@ interface Progress {
 
 const RULES = 1;
 const SETTING = 'fingerprint-index';
-/** Values read at once: some ten milliseconds, between which requests get their turn. */
-const PAGE = 200;
-/** Milliseconds between two pages. */
+/** Values read at once: some five milliseconds, between which requests get their turn. */
+const PAGE = 40;
+/** Pages one after the other; the rotations that are due wait for their commits. */
+const PAGES = 5;
+/** Milliseconds between two such runs. */
 const INTERVAL = 250;
 /**
  * Fingerprints of versions that are gone are kept for so long: what leaks is often old, and a year is how long audits
@@ -52,7 +54,7 @@ export class FingerprintIndex {
   /** For the worker. */
   get jobs(): readonly PeriodicJob[] {
     return [
-      { name: 'indexing values', every: INTERVAL, run: () => this.#indexPage() },
+      { name: 'indexing values', every: INTERVAL, run: () => this.#indexPages() },
       { name: 'forgetting old fingerprints', every: SWEEP_INTERVAL, run: () => this.#sweep() },
     ];
   }
@@ -93,8 +95,11 @@ export class FingerprintIndex {
     return this.#parts.store.get('setting', SETTING);
   }
 
+  async #indexPages(): Promise<void> {
+    for (let page = 0; page < PAGES && !(await this.#isComplete()); page += 1) await this.#indexPage();
+  }
+
   async #indexPage(): Promise<void> {
-    if (await this.#isComplete()) return;
     const { store, clock } = this.#parts;
     const known = await this.#progress();
     const progress = known?.record as Progress | undefined;
