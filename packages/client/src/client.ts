@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { Acknowledgement } from './acknowledger.ts';
+import type { ChangesAnswer, ChangesRequest } from './change-watch.ts';
 import { type Clock, systemClock } from './clock.ts';
 import { CredentialKeeper, type CredentialSource, credentialsFromEnvironment } from './credentials.ts';
 import type { RandomNumber } from './delays.ts';
@@ -40,6 +42,10 @@ export interface ValueSelector {
   readonly VersionStage?: string | undefined;
 }
 
+/** Answers of rekey's name its native face in it; AWS's do not have it. */
+const NATIVE_HEADER = 'x-rekey-native';
+/** How long a request waits at the server for something to change; milliseconds. */
+const CHANGES_WAIT = 30_000;
 const DEFAULT_TIMEOUT = 5_000;
 const DEFAULT_ATTEMPTS = 3;
 const TAKES_REQUEST_TOKEN: ReadonlySet<string> = new Set([
@@ -59,6 +65,8 @@ export class SecretsClient {
   readonly #environment: Environment;
   readonly #requester: Requester;
   #server: Promise<Server> | null = null;
+  /** Whether an answer has said that the server has rekey's native face; AWS never says so. */
+  #isRekey = false;
 
   constructor(options: SecretsClientOptions = {}) {
     const { fetch: ownFetch, clock = systemClock, random = Math.random, environment = process.env } = options;
@@ -113,7 +121,9 @@ export class SecretsClient {
       sent,
       service: 'secretsmanager',
     } as const;
-    return readObject(await this.#requester.perform(call), what);
+    const answer = await this.#requester.perform(call);
+    this.#isRekey = answer.headers.get(NATIVE_HEADER) !== null;
+    return readObject(answer, what);
   }
 
   /**
@@ -123,9 +133,18 @@ export class SecretsClient {
    * @param path begins with one slash; percent-encode names that stand in it. May hold a query.
    * @throws RekeyClientError with the server's code.
    */
-  async native(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+  native(method: string, path: string, body?: unknown): Promise<Record<string, unknown>> {
+    return this.#native(method, path, body, {});
+  }
+
+  async #native(
+    method: string,
+    path: string,
+    body: unknown,
+    over: { readonly timeout?: number; readonly signal?: AbortSignal },
+  ): Promise<Record<string, unknown>> {
     const { url: origin, region } = await this.#findServer();
-    const request = nativeRequest(method, new URL(path, origin), body);
+    const request = { ...nativeRequest(method, new URL(path, origin), body), ...over };
     if (!path.startsWith('/') || request.url.origin !== origin.origin)
       throw new RekeyClientError('configuration', 'The path of a native call must begin with one slash.');
     const what = `${method} ${request.url.pathname} failed`;
@@ -135,6 +154,30 @@ export class SecretsClient {
     return readObject(await this.#requester.perform(call), what);
   }
 
+  /**
+   * Tells rekey which version is in use here, so that it is not retired under us. Nothing is sent unless an answer has said
+   * that the server is rekey: never to AWS.
+   *
+   * @returns whether it was sent.
+   */
+  async acknowledge({ SecretId, versionId, instance, every }: Acknowledgement): Promise<boolean> {
+    if (!this.#isRekey) return false;
+    const body = { versionId, instance, every: `${Math.min(86_400, Math.max(1, Math.ceil(every / 1_000)))}s` };
+    await this.native('POST', `/rekey/secrets/${encodeURIComponent(SecretId)}/holders`, body);
+    return true;
+  }
+
+  /** Waits at rekey for secrets to have a new current version; null if no answer has said that the server is rekey. */
+  async changes({ after, secrets, signal }: ChangesRequest): Promise<ChangesAnswer | null> {
+    if (!this.#isRekey) return null;
+    const query = new URLSearchParams();
+    for (const name of secrets) query.append('secret', name);
+    if (after !== null) query.set('after', after);
+    query.set('wait', `${CHANGES_WAIT / 1_000}s`);
+    const over = { signal, timeout: CHANGES_WAIT + (this.#options.timeout ?? DEFAULT_TIMEOUT) };
+    return changesAnswer(await this.#native('GET', `/rekey/changes?${query}`, undefined, over));
+  }
+
   #findServer(): Promise<Server> {
     this.#server ??= findServer(this.#options, this.#environment).catch((error: unknown) => {
       this.#server = null;
@@ -142,6 +185,14 @@ export class SecretsClient {
     });
     return this.#server;
   }
+}
+
+/** @throws RekeyClientError `malformed-response` */
+function changesAnswer({ changes, after, reset }: Record<string, unknown>): ChangesAnswer {
+  if (!Array.isArray(changes) || typeof after !== 'string')
+    throw new RekeyClientError('malformed-response', 'The stream of changes gave no list of changes.');
+  const versionIds = changes.map((change: { readonly versionId?: unknown }) => String(change?.versionId));
+  return { after, versionIds, reset: reset === true };
 }
 
 function nativeRequest(method: string, url: URL, body: unknown) {

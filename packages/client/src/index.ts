@@ -1,3 +1,5 @@
+export type { Acknowledgement } from './acknowledger.ts';
+export type { ChangesAnswer, ChangesRequest } from './change-watch.ts';
 export { SecretsClient, type SecretsClientOptions, type ValueSelector } from './client.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { type CredentialSource, credentialsFromEnvironment } from './credentials.ts';
@@ -15,3 +17,4 @@ export type { DescribeSecretAnswer, SecretValueAnswer } from './secret-answers.t
 export { asFields, asText, type SecretContent, type SecretFields } from './secret-form.ts';
 export { type Credentials, type SigningScope, signRequest, type UnsignedRequest } from './signature.ts';
 export type { Fetch, FetchInit } from './transport.ts';
+export type { VersionUser } from './versions-in-use.ts';

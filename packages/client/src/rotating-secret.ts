@@ -1,4 +1,8 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Acknowledger } from './acknowledger.ts';
 import { type ChangeListener, ChangeListeners } from './change-listeners.ts';
+import { watchChanges } from './change-watch.ts';
 import { SecretsClient } from './client.ts';
 import { type Clock, settledWithin, sharedAbort, systemClock } from './clock.ts';
 import { type Backoff, backoffDelay, type RandomNumber, rereadDelay } from './delays.ts';
@@ -8,6 +12,7 @@ import { RefusalPoll } from './refusal-poll.ts';
 import type { RereadRequest, RotatingSecretOptions, ValueSource } from './rotating-secret-options.ts';
 import type { SecretValueAnswer } from './secret-answers.ts';
 import { asFields, parsed, type SecretContent, type SecretFields } from './secret-form.ts';
+import { VersionsInUse, type VersionUser } from './versions-in-use.ts';
 
 export { ReadVersion } from './read-version.ts';
 export type { RereadRequest, RotatingSecretOptions, ValueSource } from './rotating-secret-options.ts';
@@ -16,6 +21,8 @@ const MINUTE = 60_000;
 const DEFAULT_MAX_AGE = 5 * MINUTE;
 const DEFAULT_MAX_STALE = 24 * 60 * MINUTE;
 const DEFAULT_REFUSAL_BUDGET = 10_000;
+/** How long `close` waits for the server to hear that no version is in use here any more. */
+const RELEASE_WITHIN = 1_000;
 /** A server that is away is asked again soon at first, then twice a minute by each process. */
 const AFTER_FAILED_READ: Backoff = { first: 1_000, longest: 30_000 };
 
@@ -39,6 +46,8 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
   readonly #listeners: ChangeListeners<T>;
   readonly #closing = sharedAbort();
   readonly #refusals: RefusalPoll;
+  readonly #inUse = new VersionsInUse(() => this.#acknowledger?.tellChange());
+  readonly #acknowledger: Acknowledger | null;
   #current!: ReadVersion<T>;
   /** Moment (of `elapsed`) up to which the current value is served; passed at once by `close`. */
   #servedUntil = Number.NEGATIVE_INFINITY;
@@ -55,7 +64,7 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
   static async open<T = SecretFields>(options: RotatingSecretOptions<T>): Promise<RotatingSecret<T>> {
     const secret = new RotatingSecret(options);
     await secret.#readOnce();
-    if (secret.#lastFailure === null) return secret;
+    if (secret.#lastFailure === null) return secret.#listening(options.listen ?? false);
     await secret.close();
     throw secret.#lastFailure;
   }
@@ -78,6 +87,7 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
       closing: this.#closing.signal,
       read: () => this.#readOnce(),
     });
+    this.#acknowledger = this.#makeAcknowledger(options);
     this.#listeners = new ChangeListeners(() => this.#tellTrouble(listenerTrouble(this.secretId)));
   }
 
@@ -109,6 +119,16 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
    */
   onChange(listener: ChangeListener<T>): () => void {
     return this.#listeners.add(listener, this.#current.versionId);
+  }
+
+  /**
+   * For adapters: registers somebody who goes on using versions after a newer one is current, such as a pool with its
+   * connections. The server is told of a newer version only when nobody uses an older one.
+   *
+   * @param versions ids of the versions that are in use by it when it is asked.
+   */
+  use(versions: () => Iterable<string>): VersionUser {
+    return this.#inUse.add(versions);
   }
 
   /** Reads now; joins a read that is under way. @throws RekeyClientError when the read failed; the old value is still served. */
@@ -154,6 +174,7 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
     this.#servedUntil = Number.NEGATIVE_INFINITY;
     this.#cancelTimer();
     this.#listeners.clear();
+    if (this.#acknowledger !== null) await settledWithin(this.#clock, this.#acknowledger.release(), RELEASE_WITHIN);
   }
 
   /** As {@link close}. */
@@ -194,7 +215,41 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
     this.#servedUntil = began + this.#maxStale;
     this.#failedReads = 0;
     this.#lastFailure = null;
+    if (isNew) this.#inUse.arrived(versionId);
+    this.#acknowledgeSoon();
     if (isNew && before !== undefined) this.#tellChange();
+  }
+
+  /** After listeners have heard: what they let go of at once is not said to be in use. */
+  #acknowledgeSoon(): void {
+    if (this.#acknowledger !== null) queueMicrotask(() => this.#acknowledger?.tell());
+  }
+
+  #makeAcknowledger({ acknowledge, instance }: RotatingSecretOptions<T>): Acknowledger | null {
+    const client = this.#client;
+    if (acknowledge === false || client.acknowledge === undefined) return null;
+    return new Acknowledger({
+      send: (acknowledgement) => client.acknowledge?.(acknowledgement) ?? Promise.resolve(false),
+      secretId: this.secretId,
+      instance: instance ?? ownName(),
+      every: this.#maxAge,
+      versionId: () => this.#inUse.oldest,
+    });
+  }
+
+  #listening(listen: boolean): this {
+    const client = this.#client;
+    if (!listen || client.changes === undefined) return this;
+    void watchChanges({
+      changes: (request) => client.changes?.(request) ?? Promise.resolve(null),
+      secretId: this.secretId,
+      clock: this.#clock,
+      random: this.#random,
+      closing: this.#closing.signal,
+      versionId: () => this.#current.versionId,
+      read: () => this.#readOnce(),
+    });
+    return this;
   }
 
   #tellChange(): void {
@@ -236,6 +291,14 @@ export class RotatingSecret<T = SecretFields> implements AsyncDisposable {
       { retryable: true, cause: this.#lastFailure ?? undefined },
     );
   }
+}
+
+/** Host name, process and a random part: containers have the same process id, and one process may open a secret twice. */
+function ownName(): string {
+  const host = hostname()
+    .replace(/[^\w.-]/g, '-')
+    .slice(0, 64);
+  return `${host}:${process.pid}:${randomUUID().slice(0, 8)}`;
 }
 
 function checkAges(maxAge: number, maxStale: number): void {

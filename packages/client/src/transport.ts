@@ -26,6 +26,10 @@ export interface OutgoingRequest {
   readonly url: URL;
   readonly headers: Record<string, string>;
   readonly body: string;
+  /** Milliseconds for one attempt, where the usual ones are too few: a request that waits at the server. */
+  readonly timeout?: number | undefined;
+  /** Gives the request up. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a {@link Transport} needs. */
@@ -46,11 +50,13 @@ export class Transport {
 
   /** @throws RekeyClientError `timeout` or `unreachable`, both retryable. */
   async send(request: OutgoingRequest): Promise<Answer> {
-    const { clock, timeout } = this.#options;
+    const { clock } = this.#options;
+    const { timeout = this.#options.timeout, signal } = request;
     const limit = new AbortController();
-    const cancel = clock.after(timeout, () => limit.abort(), false);
+    const cancel = clock.after(timeout, () => limit.abort(), signal !== undefined);
+    const either = signal === undefined ? limit.signal : AbortSignal.any([limit.signal, signal]);
     try {
-      return await this.#exchange(request, limit.signal);
+      return await this.#exchange(request, either);
     } catch (error) {
       throw limit.signal.aborted ? timedOut(request, timeout) : unreachable(request, error);
     } finally {

@@ -7,9 +7,11 @@ export interface Logins {
   next(): NextLogin;
   /** Why a login with this version would be a waste right now; null if it would not. */
   heldBack(versionId: string): Error | null;
+  /** A login begins: from here on the version is in use. */
+  starting(client: object, versionId: string): void;
   admitted(client: object, versionId: string): void;
   /** The connection could not be made; the error is the one the pool will see. */
-  failed(error: Error, versionId: string): void;
+  failed(error: Error, versionId: string, client: object): void;
 }
 
 type ClientClass = new (config?: ClientConfig) => Client;
@@ -44,12 +46,13 @@ export function rotatingClient(Base: ClientClass, logins: Logins): ClientClass {
         process.nextTick(callback, obstacle);
         return;
       }
+      logins.starting(this, versionId!);
       super.connect((error: Error | null) => {
         if (!error) {
           logins.admitted(this, versionId!);
           return callback(null, this);
         }
-        logins.failed(error, versionId!);
+        logins.failed(error, versionId!, this);
         // The pool forgets a client that did not connect; where the fault was found on our side, its socket is still open.
         super.end(() => {});
         callback(error);

@@ -76,6 +76,7 @@ export class RotatingPool<T = unknown> extends pg.Pool {
     this.#logins = logins;
     this.#host = this.#makeHost(secret, options);
     this.on('release', (_error, client) => logins.returned(client));
+    this.on('remove', (client) => logins.ended(client));
     this.#stopListening = secret.onChange(() => this.#closeSpentIdle());
     // The pool has already let go of an idle connection that broke; without a listener Node would end the process for it.
     this.on('error', () => {});
@@ -98,8 +99,11 @@ export class RotatingPool<T = unknown> extends pg.Pool {
   override end(callback?: () => void): Promise<void> | undefined {
     this.#stopListening();
     this.#logins.ending.abort();
-    if (callback === undefined) return super.end();
-    super.end(callback);
+    if (callback === undefined) return super.end().finally(() => this.#logins.endedAll());
+    super.end(() => {
+      this.#logins.endedAll();
+      callback();
+    });
     return undefined;
   }
 

@@ -3,6 +3,7 @@ import { sharedAbort } from '../clock.ts';
 import type { RandomNumber } from '../delays.ts';
 import { RekeyClientError } from '../errors.ts';
 import type { RotatingSecret } from '../rotating-secret.ts';
+import type { VersionUser } from '../versions-in-use.ts';
 import type { Logins } from './pg-client.ts';
 import { type NextLogin, nextLogin, type PostgresLogin } from './pg-login.ts';
 import { RefusalGate } from './refusal-gate.ts';
@@ -24,11 +25,15 @@ export class PoolLogins<T> implements Logins {
   readonly #versions = new WeakMap<object, string>();
   readonly #refusals = new WeakMap<Error, string>();
   readonly #used = new WeakSet<object>();
+  /** Connections that are open or being opened, and the version of each. */
+  readonly #open = new Map<object, string>();
+  readonly #use: VersionUser;
   #lastRefusal: Error | null = null;
 
   constructor(options: PoolLoginsOptions<T>) {
     this.#options = options;
     this.#gate = new RefusalGate(options.secret, this.ending.signal, options.random);
+    this.#use = options.secret.use(() => this.#open.values());
   }
 
   next(): NextLogin {
@@ -46,12 +51,28 @@ export class PoolLogins<T> implements Logins {
     return error;
   }
 
+  starting(client: object, versionId: string): void {
+    this.#open.set(client, versionId);
+  }
+
+  /** A connection is closed: its version is the less in use. */
+  ended(client: object): void {
+    if (this.#open.delete(client)) this.#use.changed();
+  }
+
+  /** The pool is closed altogether. */
+  endedAll(): void {
+    this.#open.clear();
+    this.#use.end();
+  }
+
   admitted(client: object, versionId: string): void {
     this.#versions.set(client, versionId);
     this.#gate.admitted(versionId);
   }
 
-  failed(error: Error, versionId: string): void {
+  failed(error: Error, versionId: string, client: object): void {
+    this.ended(client);
     if (!this.#options.isRefused(error)) return;
     this.#lastRefusal = error;
     this.#refusals.set(error, versionId);

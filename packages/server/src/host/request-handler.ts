@@ -14,6 +14,9 @@ export interface RequestHandlerOptions {
   readonly staleAge?: () => number | null;
 }
 
+/** Tells a client that the server also has rekey's native face, and where: AWS's answers never have it. */
+const NATIVE = { 'x-rekey-native': '/rekey/' };
+
 /** A secret may be 64 KiB, of which JSON can make six times as much; a batch of reads is smaller still. */
 const BODY_BYTES = 1024 * 1024;
 
@@ -93,11 +96,11 @@ function write(answer: FaceResponse, request: FaceRequest, response: ServerRespo
   const hasBody = answer.status >= 200 && answer.status !== 204 && answer.status !== 304;
   if (close) response.shouldKeepAlive = false;
   if (!hasBody) {
-    response.writeHead(answer.status, answer.headers).end();
+    response.writeHead(answer.status, { ...answer.headers, ...NATIVE }).end();
     return;
   }
   const length = typeof answer.body === 'string' ? Buffer.byteLength(answer.body) : answer.body.length;
-  response.writeHead(answer.status, { ...answer.headers, 'content-length': length });
+  response.writeHead(answer.status, { ...answer.headers, ...NATIVE, 'content-length': length });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
 }
 
