@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SecretsClient } from '@rekey/client';
@@ -68,6 +70,34 @@ describe('three servers on one PostgreSQL', { skip: startable ? false : why }, (
     }
   });
 
+  test('vouch for each other’s audit chains: one that is missing or cut is named', async (context) => {
+    const schema = 'chains';
+    const members = await startCluster(postgres, context, { members: 3, schema });
+    for (const [at, { client }] of members.entries())
+      await client.call('CreateSecret', { Name: `secret-${at}`, SecretString: 'a value' });
+    for (const { server } of members) assert.equal(await server.stop(), 0, server.output());
+    const [own, other, third] = members.map(({ dataFolder }) => dataFolder) as [string, string, string];
+    const storeUrl = `postgres://postgres@127.0.0.1:${members[0]!.network.port}/postgres?schema=${schema}`;
+    const environment = { REKEY_STORE_URL: storeUrl, PGPASSWORD: postgres.superuser.password };
+    const verify = (...also: readonly string[]) =>
+      runRekey(['audit', 'verify', '--data', own, '--also', ...also], { environment });
+    const [otherId, thirdId] = await Promise.all([other, third].map(idOf));
+
+    const whole = await verify(other, third);
+    assert.equal(whole.code, 0, whole.out + whole.err);
+    assert.equal(whole.out.match(/no break/g)?.length, 3, whole.out);
+
+    const without = await verify(third);
+    assert.equal(without.code, 1);
+    assert.match(without.out, new RegExp(`${otherId}: missing: its chain of \\d+ entries`));
+
+    await cutTail(join(third, 'audit'));
+    const cut = await verify(other, third);
+    assert.equal(cut.code, 1);
+    assert.match(cut.out, new RegExp(`${thirdId}: broken .* says that it reached`));
+    assert.match(cut.err, new RegExp(`on 1 of 3 servers: ${thirdId}`));
+  });
+
   for (const point of ['set-outcome', 'promotion'])
     test(`take over what one held that died before its ${point}`, async (context) => {
       const schema = `takeover_${point.replace('-', '_')}`;
@@ -104,6 +134,28 @@ describe('three servers on one PostgreSQL', { skip: startable ? false : why }, (
     }
   });
 });
+
+async function idOf(dataFolder: string): Promise<string> {
+  return (await readFile(join(dataFolder, 'server-id'), 'utf8')).trim();
+}
+
+/** Cuts the last entry off a chain, and all checkpoints with it. */
+async function cutTail(folder: string): Promise<void> {
+  const [last] = (await readdir(folder))
+    .filter((name) => name.startsWith('audit-'))
+    .toSorted()
+    .reverse();
+  const file = join(folder, last!);
+  const lines = (await readFile(file, 'utf8')).trimEnd().split('\n');
+  await writeFile(
+    file,
+    lines
+      .slice(0, -1)
+      .map((line) => `${line}\n`)
+      .join(''),
+  );
+  await writeFile(join(folder, 'checkpoints.jsonl'), '');
+}
 
 /** Rotates at the one that is to die until it is the one that carries a rotation, and tells which one that was. */
 async function rotateUntilDeath(doomed: Member, client: SecretsClient): Promise<number> {

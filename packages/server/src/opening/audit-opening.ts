@@ -6,6 +6,7 @@ import { FloodGuard } from '../audit/flood.ts';
 import { ChainedAuditLog } from '../audit/log.ts';
 import type { ServerConfig } from '../config/config.ts';
 import type { Store } from '../store/store.ts';
+import { otherHeads } from './audit-heads.ts';
 import { auditHeadOf, dataFiles } from './data-folder.ts';
 import { ensureServerId } from './server-id.ts';
 
@@ -22,7 +23,8 @@ export const SIGNING_KEY = 'audit-signing-key';
 export async function openAudit(config: ServerConfig, store: Store, log: Logger): Promise<OpenAudit> {
   if (config.dataFolder === null)
     return { audit: { append: async (entry) => log.debug(entry, 'audit') }, close: async () => {} };
-  const head = auditHeadOf(config.storeAddress === null ? null : ensureServerId(config.dataFolder));
+  const serverId = config.storeAddress === null ? null : ensureServerId(config.dataFolder);
+  const head = auditHeadOf(serverId);
   const chained = await ChainedAuditLog.open({
     folder: dataFiles(config.dataFolder).auditFolder,
     signingKey: await signingKeyOf(store),
@@ -30,7 +32,8 @@ export async function openAudit(config: ServerConfig, store: Store, log: Logger)
     fileBytes: config.auditFileBytes,
     checkpoint: await storedCheckpoint(store, head),
     onCheckpoint: async (checkpoint) => {
-      await store.commit([{ collection: 'setting', id: head, record: { ...checkpoint } }]);
+      const others = serverId === null ? {} : { others: await otherHeads(store, head) };
+      await store.commit([{ collection: 'setting', id: head, record: { ...checkpoint, ...others } }]);
     },
     log,
   });

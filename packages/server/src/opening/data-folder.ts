@@ -14,6 +14,7 @@ import type { PostgresAddress } from '../store/postgres/address.ts';
 import { restoreBackup } from '../store/restore.ts';
 import { openSharedStore } from '../store/shared-store.ts';
 import type { Store } from '../store/store.ts';
+import { type KnownChain, knownChains } from './audit-heads.ts';
 import { mergeEscrowJournals } from './escrow-merge.ts';
 import { ensureRoot, type RootCredentials } from './root-credentials.ts';
 import { findServerId } from './server-id.ts';
@@ -149,6 +150,20 @@ export async function readAuditHead(dataFolder: string): Promise<Checkpoint | nu
     const isShared = (await readConfig({ data: dataFolder }, process.env)).storeAddress !== null;
     const entry = await store.get('setting', auditHeadOf(isShared ? findServerId(dataFolder) : null));
     return entry === null ? null : (entry.record as unknown as Checkpoint);
+  } finally {
+    await store.close();
+  }
+}
+
+/** What the store knows of the chains of all servers that share it, and which of them is this folder's. */
+export async function readAuditChains(
+  dataFolder: string,
+): Promise<{ readonly own: string | null; readonly chains: readonly KnownChain[] }> {
+  const isShared = (await readConfig({ data: dataFolder }, process.env)).storeAddress !== null;
+  if (!isShared) return { own: null, chains: [] };
+  const store = await openDataFolderForReading(dataFolder);
+  try {
+    return { own: findServerId(dataFolder), chains: await knownChains(store) };
   } finally {
     await store.close();
   }
