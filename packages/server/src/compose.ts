@@ -28,7 +28,7 @@ import { TargetLook } from './engine/target/target-look.ts';
 import { openFaces } from './faces/index.ts';
 import { Authentication, nobody } from './host/authentication.ts';
 import { listen } from './host/listen.ts';
-import { leaveServerNote, removeServerNote } from './host/running-server.ts';
+import { leaveServerNote, removeServerNote } from './host/server-note.ts';
 import { alertSenders } from './opening/alert-senders.ts';
 import { openAudit } from './opening/audit-opening.ts';
 import { openBackupSchedule } from './opening/backup/schedule-opening.ts';

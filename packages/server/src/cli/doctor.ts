@@ -1,7 +1,7 @@
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { DEFAULT_DATA_FOLDER } from '../config/config.ts';
-import { noteOfRunningServer } from '../host/running-server.ts';
+import { noteOfRunningServer } from '../host/server-note.ts';
 import { type Check, checkHealth } from '../opening/health-checks.ts';
 import { createOutput, table } from './output.ts';
 

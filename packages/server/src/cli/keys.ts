@@ -3,7 +3,7 @@ import { DEFAULT_DATA_FOLDER } from '../config/config.ts';
 import { readNewSeal } from '../config/new-seal.ts';
 import type { SealFlags } from '../config/seal-settings.ts';
 import type { KeyStatus } from '../engine/keys/key-status.ts';
-import { findServerNote } from '../host/running-server.ts';
+import { noteOfRunningServer } from '../host/server-note.ts';
 import { cancelWrap, putWrap, wrapByOther } from '../opening/key-hand-over.ts';
 import { type Connection, connect, type WhereOptions } from './connection.ts';
 import { createOutput, type Output, printable, relativeTime, table, wrongUse } from './output.ts';
@@ -74,7 +74,7 @@ type RewrapOptions = SealFlags & { data: string; config?: string; cancel: boolea
 /** Through the server where one runs on the folder, which holds the lock; else right in the store. */
 async function rewrap(options: RewrapOptions): Promise<void> {
   const output = createOutput(options.json);
-  const note = findServerNote(options.data);
+  const note = noteOfRunningServer(options.data);
   if (options.cancel) {
     if (note === null) await cancelWrap(options.data);
     else await ask(await connect({ data: options.data }), 'POST', '/rekey/keys/rewrap/cancel');
@@ -83,7 +83,7 @@ async function rewrap(options: RewrapOptions): Promise<void> {
   if (options.seal === undefined && options.config === undefined)
     throw wrongUse('rewrap needs the new seal: --seal with what belongs to it, or --config with its section `seal`.');
   const next = await readNewSeal(options, { dataFolder: options.data, environment: process.env });
-  const { describedSeal, ...wish } = await wrapByOther(options.data, next.settings, note ?? {}, next.environment);
+  const { describedSeal, ...wish } = await wrapByOther(options.data, next.settings, next.environment);
   if (note === null) await putWrap(options.data, wish);
   else await ask(await connect({ data: options.data }), 'POST', '/rekey/keys/rewrap', wish);
   output.result({ seal: wish.seal, opens: describedSeal }, () =>

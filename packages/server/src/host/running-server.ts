@@ -1,21 +1,7 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { RekeyError } from '@rekey/core';
-import { openDataFolderForReading, type ToldStore } from '../opening/data-folder.ts';
+import { openDataFolderForReading } from '../opening/data-folder.ts';
 import { readRoot } from '../opening/root-credentials.ts';
-import type { SealSettings } from '../seal/open-seal.ts';
-import { PostgresAddress } from '../store/postgres/address.ts';
-
-/** What a running server leaves in its data folder, so that the owner's command line finds it. Holds no secret. */
-export interface ServerNote {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly processId: number;
-  /** The shared store it works on, without the password; left out where the store is in the folder. */
-  readonly store?: string;
-  /** How it reaches its KEK. */
-  readonly seal?: SealSettings;
-}
+import { noteOfRunningServer } from './server-note.ts';
 
 /** A running server and what its folder's owner needs to act as root. */
 export interface RunningServer {
@@ -23,29 +9,6 @@ export interface RunningServer {
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
-}
-
-const NOTE = 'server.json';
-
-/** The store and seal of the server that runs on a folder, as it says them itself; null if none runs there. */
-export function findServerNote(dataFolder: string): ToldStore | null {
-  const note = readNote(dataFolder);
-  return note === null || !isAlive(note.processId) ? null : toldBy(note);
-}
-
-function toldBy({ store, seal }: ServerNote): ToldStore {
-  return {
-    ...(store === undefined ? {} : { address: PostgresAddress.parse(store) }),
-    ...(seal === undefined ? {} : { seal }),
-  };
-}
-
-export function leaveServerNote(dataFolder: string, note: ServerNote): void {
-  writeFileSync(join(dataFolder, NOTE), `${JSON.stringify(note)}\n`, { mode: 0o600 });
-}
-
-export function removeServerNote(dataFolder: string): void {
-  rmSync(join(dataFolder, NOTE), { force: true });
 }
 
 /**
@@ -64,7 +27,7 @@ export async function readRunningServer(dataFolder: string): Promise<RunningServ
         reason: 'no-server',
       },
     );
-  const store = await openDataFolderForReading(dataFolder, toldBy(note));
+  const store = await openDataFolderForReading(dataFolder);
   try {
     const root = await readRoot(store);
     if (root === null)
@@ -80,28 +43,5 @@ export async function readRunningServer(dataFolder: string): Promise<RunningServ
     };
   } finally {
     await store.close();
-  }
-}
-
-/** What the server that runs on the folder left there; null if none does. */
-export function noteOfRunningServer(dataFolder: string): ServerNote | null {
-  const note = readNote(dataFolder);
-  return note !== null && isAlive(note.processId) ? note : null;
-}
-
-function readNote(dataFolder: string): ServerNote | null {
-  try {
-    return JSON.parse(readFileSync(join(dataFolder, NOTE), 'utf8')) as ServerNote;
-  } catch {
-    return null;
-  }
-}
-
-function isAlive(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -6,11 +6,12 @@ import type { Checkpoint } from '../audit/checkpoint.ts';
 import { readConfig, type ServerConfig } from '../config/config.ts';
 import { describeSection, isDefaultSeal } from '../config/seal-settings.ts';
 import { forgetKeyServer, listKeyServers } from '../engine/keys/key-servers.ts';
+import { noteOfRunningServer } from '../host/server-note.ts';
 import { copyKeyFile } from '../seal/local-key.ts';
 import { openSeal, type SealSettings } from '../seal/open-seal.ts';
 import type { Seal } from '../seal/seal.ts';
 import { keyFileOf, makeDataFolder, openSqliteStore, storeFileOf } from '../store/data-folder.ts';
-import type { PostgresAddress } from '../store/postgres/address.ts';
+import { PostgresAddress } from '../store/postgres/address.ts';
 import { restoreBackup } from '../store/restore.ts';
 import { openSharedStore } from '../store/shared-store.ts';
 import type { Store } from '../store/store.ts';
@@ -114,25 +115,28 @@ async function isStoreThere(address: PostgresAddress, seal: Seal): Promise<boole
   }
 }
 
-/** What a running server says it uses; environment and `rekey.yaml` say the rest. */
-export interface ToldStore {
-  readonly address?: PostgresAddress;
-  readonly seal?: SealSettings;
-}
-
 /** Opens the store of a folder beside a server that may be running on it. */
-export async function openDataFolderForReading(dataFolder: string, told: ToldStore = {}): Promise<Store> {
-  const config = await readConfig({ data: dataFolder }, process.env);
-  const seal = await openSeal(told.seal ?? sealOf(config), process.env);
-  const shared = sharedStoreOf(config, told.address);
-  return shared === null
+export async function openDataFolderForReading(dataFolder: string): Promise<Store> {
+  const { address, seal: settings } = await standingOf(dataFolder);
+  const seal = await openSeal(settings, process.env);
+  return address === null
     ? openSqliteStore({ dataDir: dataFolder, seal, create: false, readOnly: true })
-    : openSharedStore({ address: shared, seal, create: false, readOnly: true });
+    : openSharedStore({ address, seal, create: false, readOnly: true });
 }
 
-/** The environment goes first: only there is the password. */
-function sharedStoreOf({ storeAddress }: ServerConfig, told?: PostgresAddress): PostgresAddress | null {
-  return told !== undefined && process.env.REKEY_STORE_URL === undefined ? told : storeAddress;
+/**
+ * Where the store of a folder is and by what it is opened. A server that runs on it knows best; of a shared store the
+ * environment goes first, since only there is the password.
+ */
+export async function standingOf(
+  dataFolder: string,
+): Promise<{ readonly address: PostgresAddress | null; readonly seal: SealSettings }> {
+  const note = noteOfRunningServer(dataFolder);
+  const config = await readConfig({ data: dataFolder }, process.env);
+  if (note === null) return { address: config.storeAddress, seal: sealOf(config) };
+  const told = note.store === undefined ? null : PostgresAddress.parse(note.store);
+  const address = told !== null && process.env.REKEY_STORE_URL !== undefined ? config.storeAddress : told;
+  return { address, seal: note.seal ?? sealOf(config) };
 }
 
 /** Id of the setting that holds the newest signed head of the audit log. */
@@ -147,7 +151,7 @@ export function auditHeadOf(serverId: string | null): string {
 export async function readAuditHead(dataFolder: string): Promise<Checkpoint | null> {
   const store = await openDataFolderForReading(dataFolder);
   try {
-    const isShared = (await readConfig({ data: dataFolder }, process.env)).storeAddress !== null;
+    const isShared = (await standingOf(dataFolder)).address !== null;
     const entry = await store.get('setting', auditHeadOf(isShared ? findServerId(dataFolder) : null));
     return entry === null ? null : (entry.record as unknown as Checkpoint);
   } finally {

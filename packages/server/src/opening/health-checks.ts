@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { messageOf } from '@rekey/core';
 import { verifyAudit } from '../audit/verify.ts';
 import { readConfig, type ServeFlags, type ServerConfig } from '../config/config.ts';
+import { noteOfRunningServer } from '../host/server-note.ts';
 import { openSeal } from '../seal/open-seal.ts';
 import { dataFiles, openDataFolderForReading, readAuditHead, sealOf } from './data-folder.ts';
 
@@ -36,10 +37,11 @@ export async function checkHealth(options: HealthOptions): Promise<readonly Chec
   const checks: [string, () => Promise<Check> | Check][] = [
     ['configuration', () => checkConfiguration(options.flags)],
     ['data folder', () => checkFolder(options.dataFolder)],
-    ['key', () => checkSeal(options.flags)],
+    ['key', () => checkSeal(options)],
     ['disk', () => checkDisk(options.dataFolder)],
     ['store', () => checkStore(options.dataFolder)],
     ['audit', () => checkAudit(options.dataFolder)],
+    ['backup', () => checkBackup(options)],
     ['clock', () => checkClock(options)],
     ['port', () => checkPort(options)],
   ];
@@ -85,8 +87,8 @@ function checkMode(path: string, name: string): Check {
 }
 
 /** Whether a KEK in another house opens the store is seen when the store is looked at. */
-async function checkSeal(flags: ServeFlags): Promise<Check> {
-  const settings = sealOf(await configOf(flags));
+async function checkSeal({ dataFolder, flags }: HealthOptions): Promise<Check> {
+  const settings = noteOfRunningServer(dataFolder)?.seal ?? sealOf(await configOf(flags));
   if (settings.kind === 'local-key') return checkMode(settings.file, 'key file');
   if (settings.kind === 'passphrase' && settings.file !== null) return checkMode(settings.file, 'passphrase file');
   const seal = await openSeal(settings, process.env);
@@ -117,6 +119,28 @@ async function checkStore(dataFolder: string): Promise<Check> {
         sentence: `${problems[0]} (${problems.length} in all); restore a backup into a new folder.`,
       };
     return { name: 'store', outcome: 'fine', sentence: `sound, ${await store.count('secret')} secrets` };
+  } finally {
+    await store.close();
+  }
+}
+
+/** Of the scheduled ones; who backs up otherwise knows. */
+async function checkBackup({ dataFolder, flags }: HealthOptions): Promise<Check> {
+  const { backup } = await configOf(flags);
+  const name = 'backup';
+  if (backup === null)
+    return { name, outcome: 'note', sentence: 'none is scheduled: see `backup` in rekey.yaml, or make your own' };
+  const store = await openDataFolderForReading(dataFolder);
+  try {
+    const { describeNote, findNote, isLate } = await import('./backup/backup-schedule.ts');
+    const note = await findNote(store);
+    const late = isLate(note, backup.every, Date.now());
+    const sentence = describeNote(note, backup);
+    return {
+      name,
+      outcome: late ? 'trouble' : 'fine',
+      sentence: late ? `${sentence}; \`rekey status\` of the running server says why` : sentence,
+    };
   } finally {
     await store.close();
   }

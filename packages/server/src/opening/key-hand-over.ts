@@ -9,22 +9,20 @@ import { openSqliteStore } from '../store/data-folder.ts';
 import { openSharedStore } from '../store/shared-store.ts';
 import type { Store } from '../store/store.ts';
 import type { StoreKeys } from '../store/store-keys.ts';
-import { openDataFolderForReading, sealOf, type ToldStore } from './data-folder.ts';
+import { openDataFolderForReading, sealOf } from './data-folder.ts';
 
 /**
  * Wraps the keyring of a folder's store by another KEK as well, and proves that this opens it. Changes nothing.
  *
- * @param told what a running server says of store and seal
  * @param environment as the new seal is to see it
  * @throws RekeyError what either seal throws; `integrity` if what was wrapped does not come back
  */
 export async function wrapByOther(
   dataFolder: string,
   next: SealSettings,
-  told: ToldStore,
   environment: Environment,
 ): Promise<RewrapWish & { readonly describedSeal: string }> {
-  const store = await openDataFolderForReading(dataFolder, told);
+  const store = await openDataFolderForReading(dataFolder);
   try {
     const seal = await openSeal(next, environment);
     await seal.prepare();

@@ -182,6 +182,11 @@ function isDue(note: BackupNote | null, every: number, now: number): boolean {
   return now - note.triedAt >= wait;
 }
 
+/** Whether the last good one is older than two intervals. One that never was is late after its first attempt. */
+export function isLate(note: BackupNote | null, every: number, now: number): boolean {
+  return note !== null && now - (note.goodAt ?? 0) > 2 * every;
+}
+
 export async function findNote(store: Store): Promise<BackupNote | null> {
   const entry = await store.get('setting', BACKUP);
   return entry === null ? null : (entry.record as unknown as BackupNote);

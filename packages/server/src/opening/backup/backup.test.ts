@@ -13,7 +13,7 @@ import { keyFileOf, openSqliteStore } from '../../store/data-folder.ts';
 import type { Store } from '../../store/store.ts';
 import { ensureRoot } from '../root-credentials.ts';
 import { backupName, damagedName, superseded } from './backup-names.ts';
-import { BACKUP, BackupSchedule, findNote } from './backup-schedule.ts';
+import { BACKUP, BackupSchedule, findNote, isLate } from './backup-schedule.ts';
 import { type BackupReport, verifyBackup } from './backup-verification.ts';
 
 let folder: string;
@@ -285,6 +285,13 @@ describe('the schedule of backups', () => {
       readdirSync(backups).filter((found) => found.includes('2020')),
       [],
     );
+  });
+
+  it('counts as late when the last good one is older than two intervals', async () => {
+    assert.equal(isLate(await findNote(store), DAY, clock.now()), false);
+    await schedule().pass();
+    assert.equal(isLate(await findNote(store), DAY, clock.now() + 2 * DAY), false);
+    assert.equal(isLate(await findNote(store), DAY, clock.now() + 2 * DAY + 1), true);
   });
 
   it('makes none of a store in quarantine', async () => {
