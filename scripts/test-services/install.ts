@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { pgbouncerInstalled } from './pgbouncer.ts';
 
 /** What some tests need beyond `npm ci`: a Debian package and how to see that it is there. */
 export interface NeededPackage {
@@ -13,6 +14,11 @@ const NEEDED: readonly NeededPackage[] = [
     name: 'postgresql-15',
     needed: 'tests against PostgreSQL 15',
     isInstalled: () => existsSync('/usr/lib/postgresql/15/bin/postgres'),
+  },
+  {
+    name: 'pgbouncer',
+    needed: 'tests through a real pooler',
+    isInstalled: pgbouncerInstalled,
   },
   {
     name: 'awscli',
