@@ -9,7 +9,7 @@ export interface BreachWebhooksConfig {
   /** GitHub's secret scanning alerts. Null: not taken. */
   readonly githubAlert: { readonly api: string; readonly secretFile: string; readonly tokenFile: string } | null;
   readonly generic: readonly { readonly name: string; readonly secretFile: string }[];
-  /** Requests a minute: of one address, and of all that are signed. */
+  /** Requests a minute of one address, and values a minute in all that is signed. */
   readonly perSource: number;
   readonly overall: number;
 }

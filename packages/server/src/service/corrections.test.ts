@@ -51,6 +51,25 @@ describe('correcting a secret', () => {
     assert.notEqual(await textOf(engine.store, secretId, PREVIOUS), CREDENTIAL);
   });
 
+  test('a rollback to what leaked is refused, and to anything else is not', async () => {
+    const { corrections, breach, engine, clock, rotate, settle } = await open();
+    for (const job of engine.breach.fingerprints.jobs) await job.run();
+    const how = { settings: { overlap: 0 }, note: null };
+    await breach.reportValue(ROOT, 'old-password', how);
+    for (let turn = 0; turn < 20; turn += 1) {
+      await engine.breach.work.pass();
+      await engine.worker.tick();
+      await clock.advance(1_000);
+    }
+    await assert.rejects(
+      corrections.rollback(ROOT, 'a'),
+      (error) => error instanceof RekeyError && error.reason === 'value-leaked',
+    );
+    await rotate();
+    assert.equal((await corrections.rollback(ROOT, 'a')).rotation.cause, 'rollback');
+    await settle();
+  });
+
   test('drift shows in the status and on the secret, and is gone after the repair', async () => {
     const { corrections, rotation, status, engine, secretId, target, rotate, settle } = await open();
     assert.equal((await rotation.describe(ROOT, 'a')).drift, null);

@@ -1,7 +1,8 @@
-import type { Caller, RotationRecord, SecretRecord } from '@rekey/core';
+import { type Caller, CURRENT, PREVIOUS, type RotationRecord, type SecretRecord } from '@rekey/core';
 import type { Unstuck } from '../engine/correction/unstick.ts';
+import { findLabelled } from '../engine/versions.ts';
 import type { ServiceParts } from './parts.ts';
-import { functionNotInvocable, markedForDeletion, nothingToRepair } from './refusals.ts';
+import { functionNotInvocable, markedForDeletion, nothingToRepair, valueLeaked } from './refusals.ts';
 import type { UseCases } from './use-case.ts';
 
 export interface BegunCorrection {
@@ -23,10 +24,20 @@ export class CorrectionCases {
   rollback(caller: Caller, secretId: string): Promise<BegunCorrection> {
     const action = 'rekey:RollBackSecret';
     return this.#cases.onSecret({ caller, action, secretId }, async ({ id, record: secret }, trail) => {
+      await this.#refuseLeaked(secret);
       const rotation = await this.#parts.corrections.rollback(id, caller.principal.arn);
       trail.versionId = rotation.versionId;
       return { secret, rotation };
     });
+  }
+
+  /** What leaked and was replaced is not to come back by a way that is meant for mistakes. */
+  async #refuseLeaked(secret: SecretRecord): Promise<void> {
+    const previous = findLabelled(secret, PREVIOUS)?.id ?? null;
+    if (previous === null) return;
+    const current = findLabelled(secret, CURRENT)?.id ?? null;
+    const { fingerprints } = this.#parts.breach;
+    if (await fingerprints.bringsBackLeaked(secret.id, previous, current)) throw valueLeaked(secret.name);
   }
 
   /** Begins to set the current value at its target again. */

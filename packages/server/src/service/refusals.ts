@@ -155,3 +155,8 @@ export function notReplica({ name }: SecretRecord): RekeyError {
     facts: { name },
   });
 }
+
+export function valueLeaked(name: string): RekeyError {
+  const message = `The value of ${name} before the current one leaked, and a rollback would bring it back: rotate ${name} instead, or put another value.`;
+  return new RekeyError('invalid-state', message, { reason: 'value-leaked' });
+}

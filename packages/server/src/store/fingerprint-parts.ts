@@ -45,13 +45,23 @@ export function partsOf(value: SecretValue): readonly ValuePart[] {
 
 /**
  * Every text that a leaked value may stand for: itself, without blanks around it, without the quotes of a JSON string,
- * and what is inside if somebody found the whole of a secret.
+ * out of an address or a manifest (percent-encoded, base64), and what is inside if somebody found the whole of a secret.
  */
 export function leakedTexts(leaked: string): readonly string[] {
-  const texts = [leaked, unquoted(leaked.trim())].flatMap((text) =>
+  const plain = leaked.trim();
+  const texts = [leaked, unquoted(plain), decoded(plain), ...outOfBase64(plain)].flatMap((text) =>
     partsOf({ kind: 'text', text }).map((part) => part.text),
   );
   return [...new Set([leaked, ...texts])].filter((text) => text !== '');
+}
+
+function outOfBase64(text: string): readonly string[] {
+  if (text.length < 8 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(text)) return [];
+  try {
+    return [new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'base64'))];
+  } catch {
+    return [];
+  }
 }
 
 interface FoundPart extends ValuePart {

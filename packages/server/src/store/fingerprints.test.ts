@@ -62,6 +62,8 @@ describe('the parts of a value', () => {
     assert.ok(leakedTexts('{ "a": "x",\n "b": 1 }\n').includes(whole));
     assert.ok(leakedTexts('  "pass\\"word"\n').includes('pass"word'));
     assert.ok(leakedTexts('{"password":"correct-horse"}').includes('correct-horse'));
+    assert.ok(leakedTexts('p%40ss%2Fword').includes('p@ss/word'));
+    assert.ok(leakedTexts(Buffer.from('{"password":"correct-horse"}').toString('base64')).includes('correct-horse'));
     fc.assert(
       fc.property(fc.string({ minLength: 1 }), (given) => {
         for (const part of partsOf(text(given))) assert.ok(leakedTexts(given).includes(part.text));

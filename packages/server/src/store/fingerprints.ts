@@ -21,6 +21,8 @@ export interface FingerprintRecord {
   readonly places: readonly FingerprintPlace[];
   /** There were more places than are kept: whoever wants them all looks through the values. */
   readonly more: boolean;
+  /** When it was reported as leaked; left out where it never was. */
+  readonly leakedAt?: number;
 }
 
 /** The record is read and written as one, and a value that so many versions share is no secret worth more room. */
@@ -78,7 +80,8 @@ export function withPlaces(record: FingerprintRecord | null, added: readonly Fin
   const fresh = added.filter((place) => !known.has(keyOf(place)));
   if (record !== null && fresh.length === 0) return record;
   const places = [...(record?.places ?? []), ...fresh];
-  return { places: places.slice(-MOST_PLACES), more: (record?.more ?? false) || places.length > MOST_PLACES };
+  const more = (record?.more ?? false) || places.length > MOST_PLACES;
+  return { ...record, places: places.slice(-MOST_PLACES), more };
 }
 
 function keyOf({ secretId, versionId, part }: FingerprintPlace): string {

@@ -1,6 +1,7 @@
 import { messageOf, RekeyError } from '@rekey/core';
 import type { BreachCase, BreachRecord, GithubAlertPlace } from '../../store/breach-record.ts';
 import type { Claim } from '../../store/driver.ts';
+import { WHOLE } from '../../store/fingerprint-parts.ts';
 import type { Entry } from '../../store/store.ts';
 import { HOLDING_KEPT } from '../holders/holding-history.ts';
 import { upTo } from '../rotation/rotations.ts';
@@ -28,6 +29,7 @@ const CASES_ABREAST = 8;
 const MOST_CASES = 200;
 /** Pauses after a fetch that failed; then it is given up. */
 const FETCH_PAUSES = [2_000, 10_000, 60_000, 300_000, 900_000, 3_600_000];
+const SWEPT = 200;
 /** Reports of what stood nowhere are forgotten after a week, the others after more than a year. */
 export const UNMATCHED_KEPT = 7 * 86_400_000;
 export const BREACH_KEPT = 400 * 86_400_000;
@@ -133,6 +135,7 @@ export class BreachWork {
     if (leaked.fingerprints === null) return this.#keep(entry, leaked, claim);
     const places = await fingerprints.find(leaked.fingerprints);
     const cases = await this.#casesOf(places);
+    if (cases.length > 0) await fingerprints.markLeaked(leaked.fingerprints);
     for (const one of cases) await this.#begun(entry.record, one);
     const now = clock.now();
     const trouble = cases.length < MOST_CASES ? null : `More than ${MOST_CASES} secrets hold it; these are the first.`;
@@ -201,8 +204,17 @@ export class BreachWork {
   /** Whoever had an admin credential could change the accounts of others: said from the beginning. */
   async #withAdminUses(cases: readonly BreachCase[]): Promise<readonly BreachCase[]> {
     if (cases.every(({ adminOf }) => adminOf !== null)) return cases;
+    await this.#markVersions(cases);
     const uses = await this.#adminUses.of(cases.map(({ secretId }) => secretId));
     return cases.map((one) => ({ ...one, adminOf: uses.get(one.secretId) ?? [] }));
+  }
+
+  /** Of a secret that was named, the whole value is what leaked. */
+  async #markVersions(cases: readonly BreachCase[]): Promise<void> {
+    const { fingerprints } = this.#parts;
+    for (const { secretId, versionIds } of cases.filter(({ part }) => part === WHOLE))
+      for (const versionId of versionIds)
+        await fingerprints.markLeaked((await fingerprints.ofVersion(secretId, versionId)).slice(0, 1));
   }
 
   /** One secret that goes wrong on our side does not keep the others from theirs. */
@@ -248,19 +260,22 @@ export class BreachWork {
 
   /** A flood of values that stand nowhere must not fill the store. */
   async #sweep(): Promise<void> {
-    const { store, clock } = this.#parts;
+    const { clock } = this.#parts;
     const now = clock.now();
     if (now - this.#lastSweep < 3_600_000) return;
     this.#lastSweep = now;
-    for (const [index, kept] of [
-      ['unmatched', UNMATCHED_KEPT],
-      ['over', BREACH_KEPT],
-    ] as const) {
-      const old = await store.list('breach', { index, until: upTo(now - kept), limit: 500 });
-      for (const { id } of old) await store.commit([{ collection: 'breach', id, record: null }]);
+    await this.#forget('breach', 'unmatched', now - UNMATCHED_KEPT);
+    await this.#forget('breach', 'over', now - BREACH_KEPT);
+    await this.#forget('holding', 'last', now - HOLDING_KEPT);
+  }
+
+  async #forget(collection: 'breach' | 'holding', index: string, until: number): Promise<void> {
+    const { store } = this.#parts;
+    for (;;) {
+      const old = await store.list(collection, { index, until: upTo(until), limit: SWEPT });
+      if (old.length > 0) await store.commit(old.map(({ id }) => ({ collection, id, record: null })));
+      if (old.length < SWEPT) return;
     }
-    const held = await store.list('holding', { index: 'last', until: upTo(now - HOLDING_KEPT), limit: 500 });
-    for (const { id } of held) await store.commit([{ collection: 'holding', id, record: null }]);
   }
 
   async #guarded(work: () => Promise<unknown>): Promise<void> {

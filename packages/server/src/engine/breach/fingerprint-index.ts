@@ -75,6 +75,31 @@ export class FingerprintIndex {
     return withoutRepeats(whole ? found : [...found, ...(await this.#lookThrough(new Set(fingerprints)))]);
   }
 
+  /** Remembers of what is known by these fingerprints that it leaked. */
+  async markLeaked(fingerprints: readonly string[]): Promise<void> {
+    const { store, clock } = this.#parts;
+    for (const [at, entry] of (await this.#read(fingerprints)).entries()) {
+      if (entry === null || entry.record.leakedAt !== undefined) continue;
+      const record = { ...entry.record, leakedAt: clock.now() };
+      const write = { collection: 'fingerprint', id: fingerprints[at]!, record, expect: entry.revision } as const;
+      await store.commit([write]).catch(unlessConflict);
+    }
+  }
+
+  /** Whether a version holds something that leaked and that the current one does not hold (any more). */
+  async bringsBackLeaked(secretId: string, versionId: string, currentVersionId: string | null): Promise<boolean> {
+    const current = new Set(currentVersionId === null ? [] : await this.ofVersion(secretId, currentVersionId));
+    const gone = (await this.ofVersion(secretId, versionId)).filter((fingerprint) => !current.has(fingerprint));
+    return (await this.#read(gone)).some((entry) => entry?.record.leakedAt !== undefined);
+  }
+
+  /** Fingerprints of a version's value, the whole first; none if its value is gone. */
+  async ofVersion(secretId: string, versionId: string): Promise<readonly string[]> {
+    const { store } = this.#parts;
+    const value = await store.getValue(secretId, versionId);
+    return value === null ? [] : partsOf(value).map(({ text }) => fingerprintOf(store, text));
+  }
+
   /** The places that are indexed: all that were written since the last {@link find}, at the cost of a few reads. */
   async findIndexed(fingerprints: readonly string[]): Promise<readonly FingerprintPlace[]> {
     return withoutRepeats((await this.#read(fingerprints)).flatMap((entry) => entry?.record.places ?? []));

@@ -13,13 +13,14 @@ export function isAtRest({ doing, nextAttemptAt }: RotationRecord, now: number):
  * sessions if that is wanted. Null if it is hurried already. Pure.
  */
 export function hastened(record: RotationRecord, settings: BreachSettings, now: number): RotationRecord | null {
-  const { overlap, endSessions } = settings;
+  const sooner = atOnce(record, now);
+  if (isTemporary(record)) return sooner === record ? null : sooner;
+  const { overlap } = settings;
+  const endSessions = settings.endSessions || record.settings.endSessions;
   const cause = record.cause === 'schedule' || record.cause === 'manual' ? 'breach' : record.cause;
-  const wanted = { ...record.settings, overlap, endSessions: endSessions || record.settings.endSessions };
-  const same = record.settings.overlap === overlap && record.settings.endSessions === wanted.endSessions;
-  if (same && record.cause === cause) return null;
-  const hurried = { ...record, cause, settings: isTemporary(record) ? record.settings : wanted };
-  return atOnce(hurried, now);
+  const isSame = record.settings.overlap === overlap && record.settings.endSessions === endSessions;
+  if (isSame && record.cause === cause) return null;
+  return { ...sooner, cause, settings: { ...record.settings, overlap, endSessions } };
 }
 
 /**

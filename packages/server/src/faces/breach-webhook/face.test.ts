@@ -217,6 +217,9 @@ describe('a webhook that tells of a leaked value', () => {
     assert.equal((await send('192.0.2.2')).status, 202);
     await clock.advance(20_000);
     assert.equal((await send('192.0.2.1')).status, 202);
+    const many = Array.from({ length: 5 }, (_, at) => `value ${at}`);
+    const flood = scanner({ values: many }, clock.now() / 1_000);
+    assert.equal((await face.handle({ ...flood, remoteAddress: '192.0.2.9' })).status, 429);
   });
 
   test('sent by strangers who cannot sign uses up nothing of what others may send', async () => {

@@ -8,7 +8,7 @@ export interface BreachWebhookFaceDeps {
   readonly service: Pick<Service, 'breachTellings'>;
   /** Those configured; none: the face answers that there is none. */
   readonly webhooks: readonly BreachWebhook[];
-  /** Of one sender's address, whatever it sends; and of all that is signed. */
+  /** Requests of one sender's address, whatever it sends; and values in all that is signed. */
   readonly rates: { readonly perSource: RateLimit; readonly overall: RateLimit };
   readonly now: () => number;
   /** Audits a request that was refused before it was known whose it is. */
@@ -43,7 +43,7 @@ export function breachWebhookFace(deps: BreachWebhookFaceDeps): Face {
           throw new RekeyError('invalid-input', 'A webhook is sent by POST.', { reason: 'method-not-allowed' });
         if (request.body.length > LARGEST) throw tooLarge();
         const told = await webhook.read(request);
-        refuse(overall.take('all', deps.now()));
+        refuse(overall.take('all', deps.now(), told.length));
         await deps.service.breachTellings.tell(callerOf(request, webhook), webhook, told);
         return answer(202, TAKEN, request);
       } catch (error) {

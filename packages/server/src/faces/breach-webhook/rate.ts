@@ -22,14 +22,18 @@ export class RateGate {
     this.#perMinute = perMinute;
   }
 
-  /** Takes one request; answers the seconds to wait where there is none left, else null. */
-  take(source: string, now: number): number | null {
+  /**
+   * Takes so many (a request, or the values in it); answers the seconds to wait where there are not enough left, else
+   * null. What is more than a whole minute's comes through a full bucket, and empties it.
+   */
+  take(source: string, now: number, many = 1): number | null {
+    const wanted = Math.min(many, this.#perMinute);
     const known = this.#buckets.get(source) ?? { left: this.#perMinute, at: now };
     const left = Math.min(this.#perMinute, known.left + (Math.max(0, now - known.at) / MINUTE) * this.#perMinute);
     this.#buckets.delete(source);
-    this.#buckets.set(source, { left: left < 1 ? left : left - 1, at: now });
+    this.#buckets.set(source, { left: left < wanted ? left : left - wanted, at: now });
     if (this.#buckets.size > MOST_SOURCES) this.#forgetOldest();
-    return left < 1 ? Math.ceil(((1 - left) / this.#perMinute) * 60) : null;
+    return left < wanted ? Math.ceil(((wanted - left) / this.#perMinute) * 60) : null;
   }
 
   #forgetOldest(): void {
