@@ -25,7 +25,9 @@ export function sealEnvelope(
   plain: Uint8Array,
   random: RandomSource = systemRandom,
 ): Uint8Array {
-  const envelope = Buffer.allocUnsafe(plain.length + ENVELOPE_OVERHEAD);
+  // Memory of its own, not a part of Node's pool: what goes to another thread takes all of its memory along, and the pool
+  // holds 8 KB of what is sealed and what is not.
+  const envelope = Buffer.allocUnsafeSlow(plain.length + ENVELOPE_OVERHEAD);
   envelope[0] = ENVELOPE_FORMAT;
   envelope.writeUInt32BE(key.id, 1);
   envelope.set(random.bytes(IV), HEADER);
