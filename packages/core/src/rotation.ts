@@ -69,7 +69,7 @@ export interface SecretRotation {
 
 /** A rotation that was due and waits; `plannedAt` of its secret says until when. */
 export interface Postponed {
-  readonly by: 'freeze' | 'gate';
+  readonly by: 'freeze' | 'gate' | 'holders';
   readonly sentence: string;
   /** It ends by nothing but somebody's doing. */
   readonly trouble?: boolean;

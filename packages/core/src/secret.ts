@@ -75,6 +75,8 @@ export interface SecretRecord {
   /** Last change of value, labels or metadata; milliseconds. */
   readonly changedAt: number;
   readonly lastAccessedDay: number | null;
+  /** When its credential was last proven by `adopt` before rekey ever rotated it; left out where it was not. */
+  readonly adoptedAt?: number;
   /** When deletion was asked for; null while alive. */
   readonly deletedAt: number | null;
   /** When a secret marked for deletion is removed for good. */

@@ -153,13 +153,17 @@ describe('a rotation asked for natively', () => {
 });
 
 describe('adopting a credential', () => {
-  test('proves it at its target and shows the plan; nothing changes', async () => {
+  test('proves it at its target and shows the plan; nothing changes but that it is known as adopted', async () => {
     const { rotation, secrets } = await open();
     const before = await secrets.describe(ROOT, 'a');
     const { probe, plan } = await rotation.adopt(ROOT, 'a', { functionArn: 'rekey-fake' });
     assert.equal(probe.outcome, 'accepted');
     assert.equal(plan!.strategy, 'single-user');
-    assert.deepEqual(await secrets.describe(ROOT, 'a'), before);
+    const { adoptedAt, ...rest } = await secrets.describe(ROOT, 'a');
+    assert.deepEqual(rest, before);
+    assert.equal(typeof adoptedAt, 'number');
+    await rotation.adopt(ROOT, 'a', { functionArn: 'rekey-fake' });
+    assert.equal((await secrets.describe(ROOT, 'a')).adoptedAt, adoptedAt);
   });
 
   test('says so when the target refuses it, and makes no plan', async () => {

@@ -182,10 +182,14 @@ export class RotationCases {
   /** Proves the current value (or another version) and its admin credential at their target, and says what a rotation as wished would do. Changes nothing. */
   adopt(caller: Caller, secretId: string, wish: AdoptionWish = {}): Promise<Adoption> {
     const action = 'rekey:AdoptSecret';
-    return this.#cases.onSecret({ caller, action, secretId }, ({ record }, trail) => {
+    return this.#cases.onSecret({ caller, action, secretId }, async ({ id, record }, trail) => {
       const settings = settingsOf(record.tags, { ...record.rotation?.explicit, ...wish.explicit });
       const found = this.#checkFunction(record, wish, this.#parts.findFunctionUnder(settings));
-      if (wish.versionId === undefined) return lookAtTarget(record, found, this.#parts, trail);
+      if (wish.versionId === undefined) {
+        const adoption = await lookAtTarget(record, found, this.#parts, trail);
+        if (adoption.probe.outcome === 'accepted') await this.#adopted(id);
+        return adoption;
+      }
       trail.versionId = wish.versionId;
       return lookAtVersion(record, found, this.#parts, wish.versionId);
     });
@@ -211,6 +215,14 @@ export class RotationCases {
         holders: heldBy(record, await holders.list(id), this.#parts.clock.now()),
         inTheWay: inTheWay(record, { ...facts, hold }),
       };
+    });
+  }
+
+  /** From now on it is watched who uses it; its first scheduled rotation waits for that. */
+  #adopted(secretId: string): Promise<void> {
+    return this.#changes.change(secretId, (secret) => {
+      const isKnown = secret.adoptedAt !== undefined || secret.rotation?.lastRotatedAt != null;
+      return { secret: isKnown ? secret : { ...secret, adoptedAt: this.#parts.clock.now() }, answer: undefined };
     });
   }
 

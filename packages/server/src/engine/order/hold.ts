@@ -2,7 +2,7 @@ import { RekeyError, type RotationRecord, type SecretRecord } from '@rekey/core'
 
 /** Why a rotation that is due, or asked for, does not begin now; or why an old value is not retired yet. */
 export interface Hold {
-  readonly by: 'freeze' | 'gate';
+  readonly by: 'freeze' | 'gate' | 'holders';
   /** When to look again: when it ends, as far as that is known. Milliseconds since the epoch. */
   readonly until: number;
   /** One sentence for people. */

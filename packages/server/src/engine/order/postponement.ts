@@ -11,7 +11,8 @@ const HOUR = 3_600_000;
 /**
  * The rotation planned anew for when a hold is over: nothing is begun meanwhile, so that the secret is free for a
  * repair or a value put by hand. Those that a freeze held do not come at its last moment all at once: they are spread
- * over an hour (a gate: five minutes), or a tenth of a shorter interval. A deadline that a freeze covers moves with the plan; one that had
+ * over an hour (a gate: five minutes), or a tenth of a shorter interval. A deadline that a freeze covers, or that a secret
+ * with unknown holders lets pass, moves with the plan; one that had
  * passed before, and one that a gate lets pass, stays what it was. Pure.
  */
 export function postponed(rotation: SecretRotation, secretId: string, hold: Hold, now: number): SecretRotation {
@@ -22,7 +23,7 @@ export function postponed(rotation: SecretRotation, secretId: string, hold: Hold
   );
   const again = spread({ opensAt: hold.until, closesAt: hold.until + spreadOver, spreadOver }, secretId);
   const patience = Math.max(0, (deadlineAt ?? 0) - (plannedAt ?? 0));
-  const moves = deadlineAt !== null && deadlineAt >= now && hold.by === 'freeze';
+  const moves = deadlineAt !== null && deadlineAt >= now && hold.by !== 'gate';
   const first = rotation.postponed ?? { plannedAt: plannedAt ?? now, deadlineAt };
   return {
     ...rotation,
