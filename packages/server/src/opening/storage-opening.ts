@@ -52,7 +52,13 @@ export async function openStorage(config: ServerConfig): Promise<OpenStorage> {
     const { keyring } = store;
     const keys = keysOf(store);
     const paths: [string, ...string[]] = [escrowFile, ...secondCopy(config.escrowSecondFolder)];
-    const escrow = await FileEscrowJournal.open({ paths, keyring, wrapped: keys.record, seal });
+    const escrow = await FileEscrowJournal.open({
+      paths,
+      keyring,
+      wrapped: keys.record,
+      current: () => keys.record,
+      seal,
+    });
     return {
       store,
       escrow,

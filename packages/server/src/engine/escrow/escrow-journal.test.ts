@@ -135,6 +135,28 @@ describe('the escrow journal', () => {
     assert.deepEqual(await versionsOf(await openJournal('journal', 'copy')), versions(1, 3));
   });
 
+  it('takes a keyring along that changed under it, before the first entry that needs it', async () => {
+    let wrapped = await keyring.wrap(seal);
+    const before = await Keyring.unwrap(wrapped, seal);
+    const journal = await FileEscrowJournal.open({
+      ...{ paths: [file('journal')], keyring, wrapped, seal },
+      current: () => wrapped,
+    });
+    open.push(journal);
+    await journal.append(entry(1));
+    const later = keyring.renewed(1);
+    wrapped = await later.wrap(seal);
+    keyring.become(later);
+    await journal.append(entry(2));
+    await journal.append(entry(3));
+    const lines = (await readFile(file('journal'), 'utf8')).trimEnd().split('\n');
+    const kinds = lines.map((line) => (JSON.parse(line) as { kind: string }).kind);
+    assert.deepEqual(kinds, ['header', 'keyring', 'start', 'entry', 'keyring', 'entry', 'entry']);
+    await journal.close();
+    keyring = before;
+    assert.deepEqual(await versionsOf(await openJournal()), versions(1, 3));
+  });
+
   it('is carried on where a crash fell between two copies that are sealed anew', async () => {
     const journal = await openJournal('journal', 'copy');
     await journal.append(entry(1));

@@ -22,6 +22,11 @@ export interface EscrowJournalOptions {
   readonly keyring: Keyring;
   /** The same keyring, wrapped: written into the journal, so that the KEK alone reads it. */
   readonly wrapped: KeyringRecord;
+  /**
+   * The keyring as it is kept at the moment: where it has changed since, it goes into the journal before the next entry, so
+   * that there is never an entry whose DEK the KEK does not open. Left out: it changes by {@link FileEscrowJournal.follow}.
+   */
+  readonly current?: () => KeyringRecord;
   /** Unwraps the keyrings found in the journal. */
   readonly seal: Seal;
   readonly retention?: EscrowRetention;
@@ -42,6 +47,9 @@ export class FileEscrowJournal implements EscrowJournal, EscrowSource {
   readonly #files: readonly AppendFile[];
   readonly #seal: Seal;
   readonly #retention: EscrowRetention;
+  readonly #current: (() => KeyringRecord) | null;
+  /** The newest keyring in the journal, as JSON. */
+  #carried: string;
   #keyring: Keyring;
   #last: number;
   readonly #waiting: Waiting[] = [];
@@ -52,6 +60,8 @@ export class FileEscrowJournal implements EscrowJournal, EscrowSource {
     this.#files = files;
     this.#seal = options.seal;
     this.#retention = options.retention ?? DEFAULT_ESCROW_RETENTION;
+    this.#current = options.current ?? null;
+    this.#carried = '';
     this.#keyring = options.keyring;
     this.#last = last;
   }
@@ -107,6 +117,7 @@ export class FileEscrowJournal implements EscrowJournal, EscrowSource {
   async useKeyring(keyring: Keyring, wrapped: KeyringRecord): Promise<void> {
     await this.#inTurn(async () => {
       if (!(await this.#holdsLast(wrapped))) await this.#write(encodeLine({ kind: 'keyring', keyring: wrapped }));
+      this.#carried = JSON.stringify(wrapped);
       this.#keyring = keyring;
     });
   }
@@ -145,7 +156,13 @@ export class FileEscrowJournal implements EscrowJournal, EscrowSource {
   async #appendWaiting(): Promise<void> {
     const batch = this.#waiting.splice(0);
     try {
-      await this.#write(Buffer.concat(batch.map(({ entry }, index) => this.#encode(entry, this.#last + 1 + index))));
+      const record = this.#current?.() ?? null;
+      const carried = record === null ? this.#carried : JSON.stringify(record);
+      const before =
+        record === null || carried === this.#carried ? [] : [encodeLine({ kind: 'keyring', keyring: record })];
+      const entries = batch.map(({ entry }, index) => this.#encode(entry, this.#last + 1 + index));
+      await this.#write(Buffer.concat([...before, ...entries]));
+      this.#carried = carried;
       this.#last += batch.length;
     } catch (error) {
       for (const { reject } of batch) reject(error);
