@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
 import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
-import { rootClient, textOf } from './support/clients.ts';
+import { rootClient, secretPath, textOf } from './support/clients.ts';
 import { type DatabaseCredential, logsIn, PostgresTarget } from './support/postgres-target.ts';
 import { runRekey, startServer, temporaryFolder } from './support/server.ts';
 
@@ -64,6 +64,25 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
     assert.match((await rekey(['rotate', 'db', '--wait'])).out, /the old value stays valid until /);
     assert.ok(await logsIn(await textOf(client, 'db')));
     assert.ok(await logsIn(await textOf(client, 'db', 'AWSPREVIOUS')));
+  });
+
+  test('a dry run says what a rotation would do, with which credentials, and changes nothing', async (context) => {
+    const { client, rekey, setup, admin } = await withServer(context);
+    await admin();
+    const role = await target.newRole();
+    const wish = ['--admin', 'admin', '--strategy', 'alternating-users', '--username-may-change', '--overlap', '5s'];
+    await setup('db', role, ...wish, '--yes');
+    const before = await client.native('GET', secretPath('db', 'rotation'));
+    const dry = await rekey(['rotate', 'db', '--dry-run']);
+    assert.equal(dry.code, 0, dry.err);
+    assert.match(dry.out, /^db: nothing was changed; a rotation with .*rekey-postgres would meet this/);
+    assert.match(dry.out, /current value: accepted/);
+    assert.match(dry.out, /the admin credential admin is accepted/);
+    assert.match(dry.out, /a rotation would use alternating-users/);
+    assert.match(dry.out, /CREATE ROLE ".*_clone"/);
+    assert.ok(!dry.out.includes(role.password) && !dry.out.includes(target.admin.password));
+    assert.deepEqual(await client.native('GET', secretPath('db', 'rotation')), before);
+    assert.equal(await target.hasRole(`${role.username}_clone`), false);
   });
 
   test('prints what the admin credential lacks, and rotates nothing before it is granted', async (context) => {

@@ -66,6 +66,11 @@ export class PostgresTarget {
     await this.asSuperuser('SELECT pg_reload_conf()');
   }
 
+  async hasRole(name: string): Promise<boolean> {
+    const { rowCount } = await this.#superuser.query('SELECT FROM pg_roles WHERE rolname = $1', [name]);
+    return rowCount === 1;
+  }
+
   async asSuperuser(statement: string): Promise<void> {
     await this.#superuser.query(statement);
   }

@@ -63,9 +63,14 @@ export function describeAdoption(name: string, answer: AdoptAnswer): string {
   const { admin, plan } = answer;
   return [
     `${name}: the stored credential is ${answer.probe.outcome} (${answer.probe.reason}); nothing was changed`,
-    ...(admin === null ? [] : [`  the admin credential ${admin.name} is ${admin.outcome} (${admin.reason})`]),
+    ...describeAdmin(admin),
     ...(plan === null ? [] : describePlan(plan)),
   ].join('\n');
+}
+
+/** What the target says of the admin credential, where the value names one. */
+export function describeAdmin(admin: AdoptAnswer['admin']): string[] {
+  return admin === null ? [] : [`  the admin credential ${admin.name} is ${admin.outcome} (${admin.reason})`];
 }
 
 /** What a rotation would do, from a plan. */

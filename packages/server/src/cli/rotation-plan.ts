@@ -1,6 +1,6 @@
 import { formatDuration, type RotationSettings } from '@rekey/core';
 import type { HolderView } from '../engine/holders/holder-view.ts';
-import { type AdoptAnswer, describePlan } from './adopt.ts';
+import { type AdoptAnswer, describeAdmin, describePlan } from './adopt.ts';
 import { type Connection, secretPath } from './connection.ts';
 import { whoBreaks } from './holders.ts';
 import { type Output, printable, relativeTime } from './output.ts';
@@ -25,13 +25,14 @@ export async function showPlan(connection: Connection, name: string, output: Out
 
 /** What a rotation would do, what it lacks, and whom its end would wait for. */
 export function describePlannedRotation(answer: PlanAnswer, now: number): string {
-  const { probe, plan, settings } = answer;
+  const { probe, admin, plan, settings } = answer;
   return [
     `${printable(answer.name)}: nothing was changed; a rotation with ${printable(answer.functionArn)} would meet this`,
     ...answer.inTheWay.map((sentence) => `  first: ${printable(sentence)}`),
     `  current value: ${probe.outcome} (${printable(probe.reason)})`,
+    ...describeAdmin(admin).map(printable),
     ...(plan === null
-      ? ['  no plan: the rotation function has none, or the current value was not accepted']
+      ? ['  no plan: the rotation function has none, or a credential was not accepted']
       : describePlan(plan)),
     `  the old value would stay valid for ${plan?.strategy === 'single-user' ? 'no time (one password)' : formatDuration(settings.overlap)}`,
     ...describeHolders(answer.holders, plan?.strategy ?? null, now),
