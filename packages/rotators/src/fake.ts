@@ -70,7 +70,7 @@ async function set(target: FakeTarget, { context, current, pending, previous }: 
   const { leave } = await target.enter('set', next.username, context.signal);
   const expected = nextUsername(context.strategy, login(current).username);
   if (next.username !== expected)
-    throw new RotatorError('conflict', `The pending username ${next.username} is not ${expected}`);
+    throw new RotatorError('rejected-value', `The pending username ${next.username} is not ${expected}`);
   const held = [login(current), next, ...(previous === null ? [] : [login(previous)])];
   mayChange(target, context, held);
   const passwords = target.users.get(next.username)?.passwords ?? [];

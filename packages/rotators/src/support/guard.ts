@@ -15,7 +15,8 @@ export function guardPending(rotator: Rotator, strategy: Strategy, current: stri
   const fixed =
     strategy === 'single-user' || strategy === 'dual-password' ? [...FIXED_MEMBERS, 'username'] : FIXED_MEMBERS;
   for (const member of fixed) {
-    if (String(before[member] ?? '') !== String(after[member] ?? '')) throw changed(member);
+    if (String(before[member] ?? '') === String(after[member] ?? '')) continue;
+    throw member === 'username' ? notOfCurrent() : changed(member);
   }
   if (rotator.target(current) !== rotator.target(pending)) throw changed('host');
 }
@@ -42,6 +43,13 @@ export function membersOf(text: string): CredentialFields | null {
   } catch {
     return null;
   }
+}
+
+/** One that was left behind before *current* or the strategy changed: the engine may make another. */
+function notOfCurrent(): RotatorError {
+  return new RotatorError('rejected-value', 'The pending value has another username than the current one', {
+    nextAction: 'Remove the pending version and rotate again.',
+  });
 }
 
 function changed(member: string): RotatorError {

@@ -20,14 +20,17 @@ export interface Change {
   readonly target: string;
 }
 
-/** Reads both credentials and refuses a pending one that the strategy did not make. */
+/**
+ * Reads both credentials and refuses a pending one that the strategy did not make of current: one that was left behind
+ * before *current* or the strategy changed, say. The engine then makes another, once it is proven to log in nowhere.
+ */
 export function changeOf(context: RotationContext, current: string, pending: string): Change {
   const now = postgresCredential(current);
   const next = postgresCredential(pending);
   const expected = successorOf(context, now);
   if (next.username !== expected.username || next.alternateOf !== expected.alternateOf)
     throw new RotatorError(
-      'rejected-form',
+      'rejected-value',
       `The pending username is not the one ${context.strategy} makes of current`,
       {
         nextAction: 'Remove the pending version and rotate again; never write the username of a pending value by hand.',

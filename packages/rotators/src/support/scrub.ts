@@ -2,16 +2,20 @@ import { messageOf, RekeyError, RotatorError, type RotatorErrorClass, redactor, 
 
 /** The secret strings one call has seen, so that nothing that leaves the call can carry them. */
 export class KnownSecrets {
-  readonly #strings = new Set<string>();
+  readonly #values = new Set<string>();
 
   /** Remembers the text of a value and returns it. */
   add<T extends string | null>(text: T): T {
-    if (text !== null) for (const secret of secretStrings(text)) this.#strings.add(secret);
+    if (text !== null) this.#values.add(text);
     return text;
   }
 
+  /** No form of a secret is shorter than the secret: most texts are too short for any, and making the forms is costly. */
   scrub(text: string): string {
-    return redactor(this.#strings)(text);
+    const possible = new Set<string>();
+    for (const value of this.#values)
+      for (const secret of secretStrings(value)) if (secret.length <= text.length) possible.add(secret);
+    return possible.size === 0 ? text : redactor(possible)(text);
   }
 
   /** Any failure as a {@link RotatorError} without secrets; the cause stays behind, drivers keep credentials there. */

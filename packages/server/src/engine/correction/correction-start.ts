@@ -4,11 +4,11 @@ import {
   PREVIOUS,
   RekeyError,
   type RotationRecord,
-  type RotationSettings,
   type SecretRecord,
   type SecretRotation,
 } from '@rekey/core';
 import { stagePending } from '../rotation/pending-version.ts';
+import { forSameAccount } from '../rotation/rollback-account.ts';
 import { ended, inSwitchWindow } from '../rotation/rotation-change.ts';
 import { markedForDeletion, newRecord, type StartFacts, withBegun } from '../rotation/rotation-start.ts';
 import { attachLabel, findLabelled } from '../versions.ts';
@@ -62,12 +62,6 @@ export function startCorrection(secret: SecretRecord, request: CorrectionRequest
     secret: { ...staged, rotation: withBegun(cleared, record, { ...facts, active: null }) },
     ended: displaced.map((other) => givenUp(other, request, facts.now)),
   };
-}
-
-/** The current value is set for the account it belongs to: by turns, it would be another's. */
-function forSameAccount(settings: RotationSettings): RotationSettings {
-  const strategy = settings.strategy === 'alternating-users' ? 'single-user' : settings.strategy;
-  return { ...settings, strategy, usernameMayChange: false };
 }
 
 function displacedBy(

@@ -9,6 +9,7 @@ import { forgetLeftover, revokeLeftover } from './leftover.ts';
 import { emptyVersion } from './pending-version.ts';
 import { promotion, valueWrite } from './promotion.ts';
 import { settle } from './retirement.ts';
+import { forItsAccount } from './rollback-account.ts';
 import type { Decision, Doubt } from './rotation.ts';
 import { inState, stepDone } from './rotation-change.ts';
 import { numbered } from './rotation-number.ts';
@@ -36,12 +37,8 @@ export async function perform(work: Work, decision: Decision, underway: boolean)
       );
     case 'advance': {
       const report: StepReport = { findings: [], strategy: null };
-      return parts.journal.write(
-        'recovery',
-        entry,
-        stepDone(entry.record, decision.to, report, now, decision.why),
-        held,
-      );
+      const advanced = stepDone(await forItsAccount(work), decision.to, report, now, decision.why);
+      return parts.journal.write('recovery', entry, advanced, held);
     }
     case 'resolve':
       return resolve(work, decision.doubt);
