@@ -122,7 +122,7 @@ async function start(
   const unstick = new Unstick({ ...looking, rotations });
   const drift = new DriftLook(looking);
   const driftWatch = new DriftWatch({ ...looking, every: config.driftInterval });
-  const quarantine = new Quarantine({ ...parts, escrow, findFunction, holder });
+  const quarantine = new Quarantine({ ...parts, escrow, findFunction, holder, loginLimit: config.loginLimit });
   const breach = createBreachEngine({
     ...{ ...looking, random, journal, rotations, unstick, holders, holdings: holders.history },
     breachSettings: config.breach.settings,

@@ -15,6 +15,8 @@ import { withDeadline } from '../rotation/deadline.ts';
 import { failureOf, sentence } from '../rotation/failure.ts';
 import { ENDED, type StepFailure } from '../rotation/rotation-change.ts';
 import { findSecretById } from '../secret-lookup.ts';
+import { accountsOf, outcomeOf } from '../target/login.ts';
+import type { LoginBudget } from '../target/login-budget.ts';
 import type { TargetProofs } from '../target/target-proof.ts';
 import { findLabelled, findVersion } from '../versions.ts';
 import type { QuarantineOutcome, QuarantineRow } from './quarantine-report.ts';
@@ -26,6 +28,8 @@ export interface QuarantineLookParts {
   readonly findFunction: FindRotationFunction;
   readonly proofs: TargetProofs;
   readonly writes: QuarantineWrites;
+  /** With {@link FURTHER_LOGINS}; a server that stops half-way, and starts over, stays within it too. */
+  readonly budget: LoginBudget;
 }
 
 /** One login or one change at a target. Milliseconds. */
@@ -35,6 +39,8 @@ const CALL_TIME = 30_000;
  * lock-out limit (five).
  */
 const VALUES_TRIED = 3;
+/** Logins more than the budget of a rotation has, so that the random password and all the values are tried at once. */
+export const FURTHER_LOGINS = 1;
 
 interface Probed {
   readonly secret: SecretRecord;
@@ -126,10 +132,11 @@ export class QuarantineLook {
   }
 
   /** Null if the target is known to refuse a wrong password; else why nothing it says proves anything. */
-  async #proveTarget({ secret, rotationFunction, signal }: Probed): Promise<string | null> {
+  async #proveTarget(probed: Probed): Promise<string | null> {
+    const { secret, rotationFunction, currentId } = probed;
     const { proofs, clock } = this.#parts;
     if (await proofs.isProven(rotationFunction, secret.arn)) return null;
-    const decoy = await this.#timed(secret, signal, (within) => proofs.try(rotationFunction, secret.arn, within));
+    const decoy = await this.#login(probed, currentId, (within) => proofs.try(rotationFunction, secret.arn, within));
     if (decoy.outcome === 'accepted')
       return 'Its target accepts any password, so nothing can be learnt by logging in; switch its password check on.';
     if (decoy.outcome !== 'refused') return `Its target could not be looked at: ${decoy.reason}.`;
@@ -137,13 +144,34 @@ export class QuarantineLook {
     return null;
   }
 
-  #probe({ secret, rotationFunction, signal }: Probed, versionId: string): Promise<ProbeResult> {
-    const unclear: ProbeResult = { outcome: 'unclear', reason: 'its rotation function cannot look' };
-    return this.#timed(
-      secret,
-      signal,
-      (within) => rotationFunction.probe?.(secret.arn, versionId, { signal: within }) ?? Promise.resolve(unclear),
-    );
+  /** Counted before it is made; where the budget is spent nothing is learnt, and it is looked at again. */
+  #probe(probed: Probed, versionId: string): Promise<ProbeResult> {
+    return this.#login(probed, versionId, (signal) => probe(probed, versionId, signal));
+  }
+
+  /** A login with a value the target has just taken is made in any case: it ends the row of refusals, and the outage. */
+  async #proveSet(probed: Probed, versionId: string): Promise<ProbeResult> {
+    const { secret, rotationFunction, signal } = probed;
+    const result = await this.#timed(secret, signal, (within) => probe(probed, versionId, within));
+    const { own } = await accountsOf(rotationFunction, secret, versionId);
+    const { outcome } = result;
+    if (own !== null && (outcome === 'accepted' || outcome === 'refused')) await this.#parts.budget.note(own, outcome);
+    return result;
+  }
+
+  async #login(
+    { secret, rotationFunction, signal }: Probed,
+    versionId: string,
+    login: (signal: AbortSignal) => Promise<ProbeResult>,
+  ): Promise<ProbeResult> {
+    const { budget } = this.#parts;
+    const { own } = await accountsOf(rotationFunction, secret, versionId);
+    if (own === null) return this.#timed(secret, signal, login);
+    const charged = await budget.charge(own);
+    if ('spentUntil' in charged) return { outcome: 'unclear', reason: budget.sentence(charged.spentUntil) };
+    const result = await this.#timed(secret, signal, login);
+    await budget.settle(charged.charge, outcomeOf(result));
+    return result;
   }
 
   async #promote(secret: SecretRecord, versionId: string): Promise<QuarantineRow> {
@@ -162,7 +190,7 @@ export class QuarantineLook {
         failed = `No known value of it logs in, and its target could not be given one. ${sentence(failure)}`;
         continue;
       }
-      const set = await this.#probe(probed, versionId);
+      const set = await this.#proveSet(probed, versionId);
       if (set.outcome === 'accepted') return this.#repaired(secret, versionId);
       failed = `Its target took version ${versionId} but does not let it in: ${set.reason}`;
     }
@@ -220,6 +248,11 @@ export class QuarantineLook {
       return row(secret, 'unknown', sentence(failureOf(error, `Looking at ${secret.name}`)));
     }
   }
+}
+
+function probe({ secret, rotationFunction }: Probed, versionId: string, signal: AbortSignal): Promise<ProbeResult> {
+  const unclear: ProbeResult = { outcome: 'unclear', reason: 'its rotation function cannot look' };
+  return rotationFunction.probe?.(secret.arn, versionId, { signal }) ?? Promise.resolve(unclear);
 }
 
 /** A rotation function sets only what is not current: the current value goes to the target as a copy. */

@@ -12,8 +12,10 @@ import type { Store } from '../../store/store.ts';
 import type { EscrowFinding, EscrowSource } from '../escrow/escrow.ts';
 import { ENGINE } from '../rotation/rotation-audit.ts';
 import type { RotationAlerts } from '../rotation/rotation-journal.ts';
+import { LoginBudget } from '../target/login-budget.ts';
+import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from '../target/login-count.ts';
 import { TargetProofs } from '../target/target-proof.ts';
-import { QuarantineLook } from './quarantine-look.ts';
+import { FURTHER_LOGINS, QuarantineLook } from './quarantine-look.ts';
 import {
   HINDERING,
   type QuarantineReport,
@@ -33,6 +35,8 @@ export interface QuarantineParts {
   readonly log: Logger;
   /** Id of this server: of several on one store, one looks. */
   readonly holder: string;
+  /** As rotations have it; {@link DEFAULT_LOGIN_LIMIT}. */
+  readonly loginLimit?: LoginLimit;
 }
 
 /** Id of the setting whose presence is the quarantine. */
@@ -66,7 +70,9 @@ export class Quarantine {
   constructor(parts: QuarantineParts) {
     this.#parts = parts;
     this.#writes = new QuarantineWrites({ ...parts, claim: () => this.#held() });
-    this.#look = new QuarantineLook({ ...parts, proofs: new TargetProofs(parts.store), writes: this.#writes });
+    const { logins, window } = parts.loginLimit ?? DEFAULT_LOGIN_LIMIT;
+    const budget = new LoginBudget({ ...parts, limit: { logins: logins + FURTHER_LOGINS, window } });
+    this.#look = new QuarantineLook({ ...parts, proofs: new TargetProofs(parts.store), writes: this.#writes, budget });
   }
 
   /** Looks in the background, if the store is in quarantine, and again while something could not be looked at. */
@@ -119,9 +125,10 @@ export class Quarantine {
     const hindering = [...this.#rows.values()].filter(({ outcome }) => HINDERING.has(outcome));
     if (!despiteFindings) this.#refuseEnd(hindering);
     await this.#audit('rekey:QuarantineEnded', `${hindering.length} findings were left`);
+    // The alert first: while the quarantine stands it is raised again, afterwards nobody would take it back.
+    await this.#parts.alerts.resolve(SETTING);
     await this.#parts.store.commit([{ collection: 'setting', id: SETTING, record: null }]);
     this.#stopped.abort();
-    await this.#parts.alerts.resolve(SETTING);
   }
 
   #refuseEnd(hindering: readonly QuarantineRow[]): void {
