@@ -117,6 +117,8 @@ export interface StepRecord {
   /** One sentence; never a value. */
   readonly reason: string | null;
   readonly findings: readonly Finding[];
+  /** Of an attempt whose outcome was unknown: name of the case by which the engine took it up again. */
+  readonly recovery?: string;
 }
 
 /** Something a rotator noticed: repaired by it, or reported for a person (with the statement that would mend it). */

@@ -76,7 +76,7 @@ export function recover(record: RotationRecord, facts: RotationFacts): Decision 
   for (const recovery of RECOVERY_CASES) {
     if (recovery.state !== record.state || recovery.doing !== record.doing?.step) continue;
     const decision = recovery.decide(record, facts);
-    if (decision !== null) return decision;
+    if (decision !== null) return { ...decision, recovery: recovery.name };
   }
   return null;
 }

@@ -176,6 +176,13 @@ export function interrupted(record: RotationRecord, now: number): RotationRecord
   return { ...record, steps: withAttempt(record, { outcome: 'unknown', errorClass: null, reason, findings: [] }, now) };
 }
 
+/** Notes by which case an attempt of unknown outcome was taken up again. */
+export function takenUpBy(record: RotationRecord, recovery: string): RotationRecord {
+  const last = record.steps.at(-1);
+  if (last?.outcome !== 'unknown' || last.recovery !== undefined) return record;
+  return { ...record, steps: [...record.steps.slice(0, -1), { ...last, recovery }] };
+}
+
 function withAttempt(
   record: RotationRecord,
   result: Pick<StepRecord, 'outcome' | 'errorClass' | 'reason' | 'findings'>,

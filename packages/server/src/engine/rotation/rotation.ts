@@ -44,7 +44,12 @@ export interface RotationFacts {
   readonly hold?: Hold | null;
 }
 
-export type Decision =
+export type Decision = Move & {
+  /** Name of the recovery case that decided, where a step was found cut short. */
+  readonly recovery?: string;
+};
+
+export type Move =
   /** It has ended or is blocked. */
   | { readonly do: 'stop' }
   /** Wait; nothing is wrong. */

@@ -6,7 +6,7 @@ import type { HeldSecret } from './held-secrets.ts';
 import { withoutLeftover } from './leftover.ts';
 import { perform } from './perform.ts';
 import type { Decision } from './rotation.ts';
-import { inSwitchWindow, interrupted, waiting } from './rotation-change.ts';
+import { inSwitchWindow, interrupted, takenUpBy, waiting } from './rotation-change.ts';
 import { block, end, endedBy } from './stop.ts';
 import type { RunnerParts, Written } from './work.ts';
 
@@ -32,13 +32,15 @@ export class Runner {
   async run(held: HeldSecret, rotationId: string, letGo: () => boolean): Promise<number | null> {
     let latest: Entry<RotationRecord> | null = null;
     for (let moves = 0; moves < MOST_MOVES; moves += 1) {
-      const entry: Entry<RotationRecord> | null = latest ?? (await this.#read(held, rotationId, moves === 0));
-      if (entry === null) return null;
-      const { record } = entry;
+      const read: Entry<RotationRecord> | null = latest ?? (await this.#read(held, rotationId, moves === 0));
+      if (read === null) return null;
+      const { record } = read;
       const rotationFunction = this.#findFunction(record.functionArn);
       const secret = (await this.#parts.store.get('secret', record.secretId))?.record ?? null;
-      const decision = await decide(this.#parts, held, entry, secret, rotationFunction);
+      const decision = await decide(this.#parts, held, read, secret, rotationFunction);
       if (decision.do === 'stop') return null;
+      const { recovery } = decision;
+      const entry = recovery === undefined ? read : { ...read, record: takenUpBy(record, recovery) };
       if (decision.do === 'wait') return this.#wait(entry, decision, held);
       if (letGo() && !inSwitchWindow(record)) return this.#parts.clock.now();
       if (secret === null || rotationFunction === null) latest = await this.#stop(entry, secret, decision, held);
