@@ -135,12 +135,18 @@ export class FakeAlerts implements RotationAlerts {
   }
 }
 
-export interface EngineOptions {
-  readonly store?: Store;
-  readonly clock?: FakeClock;
-  readonly escrow?: EscrowJournal;
-  readonly random?: RandomSource;
-  readonly alerts?: RotationAlerts;
+export interface EngineOptions extends Partial<EngineSurroundings<FakeClock>>, EngineWishes {}
+
+/** What an engine stands on. */
+export interface EngineSurroundings<C extends Clock> {
+  readonly store: Store;
+  readonly clock: C;
+  readonly escrow: EscrowJournal;
+  readonly random: RandomSource;
+  readonly alerts: RotationAlerts;
+}
+
+export interface EngineWishes {
   readonly boundary?: BoundaryHook;
   readonly log?: Logger;
   readonly settings?: Partial<WorkerSettings>;
@@ -153,9 +159,9 @@ export interface EngineOptions {
 }
 
 /** One server's engine. */
-export interface Engine {
+export interface Engine<C extends Clock = FakeClock> {
   readonly store: Store;
-  readonly clock: FakeClock;
+  readonly clock: C;
   readonly escrow: EscrowJournal;
   readonly alerts: RotationAlerts;
   readonly audited: AuditEntry[];
@@ -172,6 +178,7 @@ export interface Engine {
   readonly freezes: Freezes;
   readonly holds: Holds;
   readonly breach: BreachEngine;
+  readonly findFunction: FindRotationFunction;
 }
 
 let engines = 0;
@@ -183,6 +190,16 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const escrow = options.escrow ?? new MemoryEscrowJournal();
   const alerts = options.alerts ?? new FakeAlerts();
   const random = options.random ?? seededRandom(`engine ${engines}`);
+  return assembleEngine({ store, clock, escrow, alerts, random }, options, `worker ${engines}`);
+}
+
+/** Puts the parts of one server's engine together. */
+export function assembleEngine<C extends Clock>(
+  surroundings: EngineSurroundings<C>,
+  options: EngineWishes,
+  holder: string,
+): Engine<C> {
+  const { store, clock, escrow, alerts, random } = surroundings;
   const audited: AuditEntry[] = [];
   const audit = { append: async (entry: AuditEntry) => void audited.push(entry) };
   const boundary = options.boundary === undefined ? {} : { boundary: options.boundary };
@@ -195,7 +212,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
   const freezeWatch = new FreezeWatch({ store, clock, freezes, holds });
   const rotations = new Rotations({ ...parts, journal, escrow, random, holds });
   const corrections = new Corrections({ ...parts, random, rotations });
-  const settings = { ...DEFAULT_WORKER_SETTINGS, holder: `worker ${engines}`, ...options.settings };
+  const settings = { ...DEFAULT_WORKER_SETTINGS, holder, ...options.settings };
   const findFunction = options.functions(access, random);
   const budget = new LoginBudget({ ...parts, limit: options.loginLimit ?? DEFAULT_LOGIN_LIMIT });
   const look = new TargetLook({ clock, budget });
@@ -232,6 +249,7 @@ export async function openEngine(options: EngineOptions): Promise<Engine> {
     freezes,
     holds,
     breach,
+    findFunction,
   };
 }
 

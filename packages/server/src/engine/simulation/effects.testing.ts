@@ -1,0 +1,122 @@
+import { RekeyError } from '@rekey/core';
+import type { Fault } from './fault.testing.ts';
+
+/** What becomes of the process behind the effects. */
+export type Standing = 'awake' | 'asleep' | 'dead';
+
+const FOREVER = new Promise<never>(() => {});
+
+/**
+ * Every moment at which a server touches something that outlives it: before and after each write to the store, each
+ * entry of the escrow journal and each call of the target. They are counted, and at the counted moments faults strike.
+ */
+export class Effects {
+  /** Effects so far. */
+  reached = 0;
+  /** Told of each effect, when somebody asked. */
+  trace: ((effect: string) => void) | null = null;
+  standing: Standing = 'awake';
+  storeFails = 0;
+  storeRepliesLost = 0;
+  escrowFails = 0;
+  readonly #strike: (fault: Fault) => void | Promise<void>;
+  readonly #faults = new Map<number, Fault>();
+  #woken: Promise<void> = Promise.resolve();
+  #wake: () => void = () => {};
+  #stopped: Promise<void>;
+  #tellStopped: () => void = () => {};
+
+  /** @param strike lets a fault happen that concerns more than this server's store and journal */
+  constructor(strike: (fault: Fault) => void | Promise<void>) {
+    this.#strike = strike;
+    this.#stopped = this.#newStop();
+  }
+
+  plan(at: number, fault: Fault): void {
+    this.#faults.set(at, fault);
+  }
+
+  get isGone(): boolean {
+    return this.standing !== 'awake';
+  }
+
+  get isAsleep(): boolean {
+    return this.standing === 'asleep';
+  }
+
+  /** Resolves when the server dies or falls asleep. */
+  get stopped(): Promise<void> {
+    return this.#stopped;
+  }
+
+  /** What a server that is gone waits for. */
+  gone(): Promise<void> {
+    return this.standing === 'dead' ? FOREVER : this.#woken;
+  }
+
+  die(): void {
+    this.standing = 'dead';
+    this.#tellStopped();
+  }
+
+  sleep(): void {
+    this.standing = 'asleep';
+    this.#woken = new Promise((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#tellStopped();
+  }
+
+  wake(): void {
+    this.standing = 'awake';
+    this.#stopped = this.#newStop();
+    this.#wake();
+  }
+
+  /** A write to the store. */
+  async store<T>(name: string, write: () => T): Promise<T> {
+    await this.point(`before:${name}`);
+    if (this.storeFails > 0) {
+      this.storeFails -= 1;
+      throw storeAway();
+    }
+    const result = write();
+    await this.point(`after:${name}`);
+    if (this.storeRepliesLost > 0) {
+      this.storeRepliesLost -= 1;
+      throw storeAway();
+    }
+    return result;
+  }
+
+  async escrow(append: () => Promise<void>): Promise<void> {
+    await this.point('before:escrow');
+    if (this.escrowFails > 0) {
+      this.escrowFails -= 1;
+      throw new RekeyError('storage-full', 'The disk of the escrow journal is full.');
+    }
+    await append();
+    await this.point('after:escrow');
+  }
+
+  /** One of the counted moments. */
+  async point(name: string): Promise<void> {
+    while (this.standing !== 'awake') await this.gone();
+    this.reached += 1;
+    this.trace?.(name);
+    const fault = this.#faults.get(this.reached);
+    if (fault === undefined) return;
+    await this.#strike(fault);
+    while (this.standing !== ('awake' as Standing)) await this.gone();
+  }
+
+  #newStop(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#tellStopped = resolve;
+    });
+  }
+}
+
+function storeAway(): RekeyError {
+  return new RekeyError('unavailable', 'The store cannot be reached.', { reason: 'store-unreachable' });
+}

@@ -1,0 +1,35 @@
+import type { Strategy } from '@rekey/core';
+import type { PersonAct, PlannedFault } from './fault.testing.ts';
+
+/**
+ * What is done in a history, one after the other, each until nothing is left to do: by people; `due` by the schedule;
+ * `disaster`: store and servers are lost, and the last backup is restored.
+ */
+export type Act = PersonAct | 'due' | 'disaster';
+
+/** A history before it is played: everything in it follows from this and nothing else. */
+export interface History {
+  /** Feeds the randomness inside the engine. */
+  readonly seed: number;
+  readonly strategy: Strategy;
+  /** Whether the secret names an admin credential; without one, a user changes its own password. */
+  readonly admin: boolean;
+  readonly servers: number;
+  readonly scheduled: boolean;
+  readonly acts: readonly Act[];
+  readonly faults: readonly PlannedFault[];
+}
+
+/** What came of a history. */
+export interface Outcome {
+  /** The first promise that was broken, in a sentence; null if none was. */
+  readonly broken: string | null;
+  /** Effects of the server that the history began with. */
+  readonly effects: number;
+  /** Faults that struck, by kind. */
+  readonly struck: readonly string[];
+  /** Names of the recovery cases that were needed. */
+  readonly cases: readonly string[];
+  readonly rotations: number;
+  readonly logins: number;
+}

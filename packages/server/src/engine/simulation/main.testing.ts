@@ -1,0 +1,110 @@
+import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { Plan } from './plan.testing.ts';
+import { play } from './play.testing.ts';
+import type { Failure, Shard, Tally } from './shard.testing.ts';
+
+/**
+ * `npm run simulation -- [--histories N] [--seed S] [--threads T]` plays the first N histories of a seed;
+ * `--history n` replays one of them and tells it effect by effect.
+ */
+
+const USAGE = `Usage: npm run simulation -- [options]
+  --histories N  how many to play (default 100000)
+  --seed S       a whole number; the same one plays the same histories (default: today's date, 20301231)
+  --threads T    how many side by side (default: one for each processor)
+  --history n    replay one history of the seed and tell it effect by effect`;
+
+const FAILURES_SHOWN = 20;
+/** Megabytes for short-lived objects: next to nothing of a history outlives it. */
+const YOUNG_GENERATION = 64;
+
+const { values } = parseArgs({
+  options: {
+    histories: { type: 'string', default: '100000' },
+    seed: { type: 'string', default: new Date().toISOString().slice(0, 10).replaceAll('-', '') },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    history: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+
+if (values.help) console.log(USAGE);
+else if (values.history !== undefined) await replay(whole('seed'), whole('history'));
+else await playAll(whole('seed'), whole('histories'), Math.max(1, whole('threads')));
+
+function whole(name: 'seed' | 'histories' | 'threads' | 'history'): number {
+  const text = values[name] ?? '';
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  console.error(`--${name} takes a whole number, not "${text}".\n${USAGE}`);
+  process.exit(2);
+}
+
+async function replay(seed: number, n: number): Promise<void> {
+  const history = (await Plan.open(seed)).history(n);
+  console.log(JSON.stringify(history, null, 1));
+  const { broken, ...outcome } = await play(history, { trace: (line) => console.log(line) });
+  console.log(JSON.stringify(outcome));
+  console.log(broken === null ? 'All promises were kept.' : `BROKEN  ${broken}`);
+  process.exitCode = broken === null ? 0 : 1;
+}
+
+async function playAll(seed: number, histories: number, threads: number): Promise<void> {
+  const plan = await Plan.open(seed);
+  console.log(
+    `Seed ${seed}: ${histories} histories on ${threads} threads; one lap over every fault at every effect is ${plan.lap}.`,
+  );
+  const begun = performance.now();
+  const all = { histories: 0, rotations: 0, logins: 0, failures: [] as Failure[] };
+  const [struck, cases] = [new Map<string, number>(), new Map<string, number>()];
+  const add = (tally: Tally) => {
+    all.histories += tally.histories;
+    all.rotations += tally.rotations;
+    all.logins += tally.logins;
+    for (const [kind, times] of Object.entries(tally.struck)) struck.set(kind, (struck.get(kind) ?? 0) + times);
+    for (const [name, times] of Object.entries(tally.cases)) cases.set(name, (cases.get(name) ?? 0) + times);
+    for (const failure of tally.failures) {
+      if (all.failures.length < FAILURES_SHOWN) tellFailure(seed, failure);
+      all.failures.push(failure);
+    }
+  };
+  const progress = setInterval(() => tellProgress(all.histories, histories, begun), 5_000);
+  await Promise.all(
+    Array.from({ length: threads }, (_, first) => inThread({ seed, first, end: histories, step: threads }, add)),
+  );
+  clearInterval(progress);
+  tellProgress(all.histories, histories, begun);
+  console.log(`\n${all.rotations} rotations, ${all.logins} logins.`);
+  console.log(`Faults that struck:\n${table(struck)}\nRecovery cases used:\n${table(cases)}`);
+  const broken = all.failures.length;
+  console.log(broken === 0 ? 'All promises were kept.' : `${broken} histories broke a promise.`);
+  process.exitCode = broken === 0 ? 0 : 1;
+}
+
+function inThread(shard: Shard, tell: (tally: Tally) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const thread = new Worker(new URL('./shard.testing.ts', import.meta.url), {
+      workerData: shard,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+    });
+    thread
+      .on('message', tell)
+      .on('error', reject)
+      .on('exit', () => resolve());
+  });
+}
+
+function tellFailure(seed: number, { n, broken }: Failure): void {
+  console.log(`BROKEN  ${broken.slice(0, 300)}\n        npm run simulation -- --seed ${seed} --history ${n}`);
+}
+
+function tellProgress(played: number, of: number, begun: number): void {
+  const seconds = (performance.now() - begun) / 1_000;
+  console.log(`${played} of ${of} in ${seconds.toFixed(1)} s, ${Math.round(played / seconds)} a second`);
+}
+
+function table(counts: ReadonlyMap<string, number>): string {
+  const rows = [...counts].sort(([, a], [, b]) => b - a);
+  return rows.map(([name, times]) => `  ${String(times).padStart(8)}  ${name}`).join('\n');
+}

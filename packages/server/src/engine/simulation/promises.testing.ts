@@ -1,0 +1,269 @@
+import { CURRENT, type RotationRecord, type SecretRecord } from '@rekey/core';
+import type { Batch } from '../../store/driver.ts';
+import { isTemporary } from '../rotation/cause.ts';
+import { ENDED, inSwitchWindow } from '../rotation/rotation-change.ts';
+import { DEFAULT_LOGIN_LIMIT } from '../target/login-count.ts';
+import { findLabelled } from '../versions.ts';
+import type { SimulatedDisk } from './disk.testing.ts';
+import { loginIn, type SimulatedTarget } from './target.testing.ts';
+
+export interface PromisesParts {
+  readonly secretId: string;
+  readonly target: SimulatedTarget;
+  /** Passwords that are in the escrow journal, or that people brought themselves. */
+  readonly journaled: ReadonlySet<string>;
+  readonly overlap: number;
+}
+
+/** Below the strictest usual lock-out limit, which is five; what looks through a restored store needs it all. */
+const MOST_REFUSED_AFTER_RESTORE = 4;
+
+/**
+ * The promises of a rotation (design §2, 1 to 6), looked at from outside after every commit and every change of the
+ * target: what the disk says against what the target does. The first that is broken is kept.
+ */
+export class Promises {
+  broken: string | null = null;
+  /** While true, what is current may be refused, and it is not our doing: others changed the target or the labels. */
+  changedByOthers = false;
+  /** While true, clocks disagree, so that moments prove nothing. */
+  clocksJumped = false;
+  /** From the restore of a backup until its current value was looked at. */
+  restoring = false;
+  #disk: SimulatedDisk;
+  readonly #parts: PromisesParts;
+  readonly #everCurrent = new Map<string, string>();
+  readonly #values = new Map<string, string>();
+  readonly #dropped = new Set<string>();
+  readonly #fences = new Map<string, number>();
+  readonly #states = new Map<string, RotationRecord>();
+  readonly #overlapping = new Set<string>();
+  #othersEver = false;
+  #isRestored = false;
+  #mostRefused = DEFAULT_LOGIN_LIMIT.logins;
+
+  constructor(disk: SimulatedDisk, parts: PromisesParts) {
+    this.#disk = disk;
+    this.#parts = parts;
+    this.watch(disk);
+    parts.target.onWriting = (_, passwords) => this.#writing(passwords);
+    parts.target.onChanged = () => this.#targetChanged();
+  }
+
+  /** Looks at another disk from now on: the one that was restored. */
+  watch(disk: SimulatedDisk): void {
+    this.#disk = disk;
+    this.#states.clear();
+    this.#values.clear();
+    this.#overlapping.clear();
+    disk.onCommitted = (writes) => this.#committed(writes);
+    for (const [id, record] of disk.all('rotation')) this.#states.set(id, record);
+    for (const [id, value] of disk.all('value')) if (value.kind === 'text') this.#values.set(id, value.text);
+  }
+
+  get secret(): SecretRecord {
+    return this.#disk.record('secret', this.#parts.secretId)!;
+  }
+
+  /** Text of the value under a label; null if there is none. */
+  textOf(label: string): string | null {
+    const version = findLabelled(this.secret, label);
+    return version === null ? null : (this.#values.get(`${this.secret.id}/${version.id}`) ?? null);
+  }
+
+  get isCurrentAccepted(): boolean {
+    const text = this.textOf(CURRENT);
+    if (text === null) return false;
+    const { username, password } = loginIn(text);
+    return this.#parts.target.accepts(username, password);
+  }
+
+  open(): readonly RotationRecord[] {
+    return [...this.#states.values()].filter(({ state }) => !ENDED.has(state));
+  }
+
+  /** Those that go on by themselves: a rotation queued behind one that is blocked waits for a person as that does. */
+  pressing(): readonly RotationRecord[] {
+    const open = this.open();
+    const { activeRotationId } = this.secret.rotation ?? { activeRotationId: null };
+    const isStuck = open.some(({ id, state }) => id === activeRotationId && state === 'blocked');
+    return isStuck ? [] : open;
+  }
+
+  all(): readonly RotationRecord[] {
+    return [...this.#states.values()];
+  }
+
+  /** A person's own change of target or labels. */
+  others(): void {
+    this.changedByOthers = true;
+    this.#othersEver = true;
+    this.#fences.clear();
+  }
+
+  break(sentence: string): void {
+    this.broken ??= sentence;
+  }
+
+  /** Nothing that was ever current may be missing; what was restored has it back once it was looked through. */
+  checkKept(): void {
+    const kept = new Set(this.#values.values());
+    for (const [id, text] of this.#everCurrent)
+      if (!kept.has(text)) this.break(`3: version ${id}, which was current, is lost`);
+  }
+
+  beginRestore(): void {
+    this.restoring = true;
+    this.#isRestored = true;
+    this.#mostRefused = MOST_REFUSED_AFTER_RESTORE;
+  }
+
+  /**
+   * The restored store was looked through.
+   *
+   * @param isFound whether people were told that no known value logs in
+   */
+  restored(isFound: boolean): void {
+    this.restoring = false;
+    this.changedByOthers = this.#othersEver;
+    this.#forgetLost();
+    this.checkKept();
+    if (isFound && !this.#othersEver) this.break('1: no value of a restored store logs in');
+    else this.#checkCurrent('the restore of a backup');
+  }
+
+  /** A value that a person put and that only the lost store knew is nobody's to bring back. */
+  #forgetLost(): void {
+    for (const id of this.#everCurrent.keys())
+      if (id.includes('/by-hand-') && !this.#values.has(id)) this.#everCurrent.delete(id);
+  }
+
+  #committed(writes: Batch['writes']): void {
+    let values = false;
+    for (const { collection, id } of writes) {
+      if (collection === 'rotation') this.#rotationWritten(id);
+      else if (collection === 'value') values = this.#valueWritten(id) || values;
+    }
+    const { secretId } = this.#parts;
+    const current = findLabelled(this.secret, CURRENT);
+    const text = current === null ? undefined : this.#values.get(`${secretId}/${current.id}`);
+    if (current === null || text === undefined) {
+      if (!this.restoring) this.break('3: there is no current value');
+      return;
+    }
+    this.#everCurrent.set(`${secretId}/${current.id}`, text);
+    if (values && !this.restoring) this.checkKept();
+    this.#checkCurrent('a commit');
+    this.#checkOverlaps();
+  }
+
+  #rotationWritten(id: string): void {
+    const before = this.#states.get(id) ?? null;
+    const record = this.#disk.record('rotation', id);
+    if (record === null) return;
+    this.#states.set(id, record);
+    if (record.promotedAt !== null && before?.promotedAt == null) this.#noteOverlap(record);
+    if (record.state === 'done' && before?.state !== 'done') this.#checkDone(record);
+    const { startedAt, promotedAt, strategy, switchWindow } = record;
+    if (
+      promotedAt !== null &&
+      startedAt !== null &&
+      strategy === 'single-user' &&
+      record.setStartedAt !== null &&
+      switchWindow === null
+    )
+      this.break(`1: the switch window of rotation ${record.number} was not measured`);
+  }
+
+  /** An overlap can only be kept of an old value that is alive when it begins. */
+  #noteOverlap({ id, strategy, previousVersionId }: RotationRecord): void {
+    const text = this.#values.get(`${this.#parts.secretId}/${previousVersionId}`);
+    if (strategy === 'single-user' || strategy === null || text === undefined) return;
+    const { username, password } = loginIn(text);
+    if (this.#parts.target.accepts(username, password)) this.#overlapping.add(id);
+  }
+
+  /** True if it changed what was there. */
+  #valueWritten(id: string): boolean {
+    const before = this.#values.get(id);
+    const value = this.#disk.record('value', id);
+    const text = value?.kind === 'text' ? value.text : undefined;
+    if (text === undefined) this.#values.delete(id);
+    else this.#values.set(id, text);
+    if (before === undefined || before === text) return false;
+    const { username, password } = loginIn(before);
+    if ([...this.#values.values()].some((other) => loginIn(other).password === password)) return true;
+    this.#dropped.add(password);
+    if (this.#parts.target.accepts(username, password)) this.break('2: a value that the target holds was given up');
+    else if (this.#isRestored) this.#forgetDead(before);
+    return true;
+  }
+
+  /** What was current only in the store that was lost, and is dead, is a leftover like any other. */
+  #forgetDead(text: string): void {
+    for (const [id, current] of this.#everCurrent) if (current === text) this.#everCurrent.delete(id);
+  }
+
+  #writing(passwords: readonly string[]): void {
+    for (const password of passwords) {
+      if (!this.#parts.journaled.has(password))
+        this.break('2: the target heard of a value that is not in the escrow journal');
+      if (this.#dropped.has(password)) this.break('2: the target was given a value that had been given up');
+    }
+  }
+
+  #targetChanged(): void {
+    for (const [name, { fence }] of this.#parts.target.users) {
+      const highest = this.#fences.get(name) ?? 0;
+      if (fence !== null && fence.number < highest)
+        this.break(`5: rotation ${fence.number} wrote to ${name} after rotation ${highest}`);
+      if (fence !== null) this.#fences.set(name, fence.number);
+    }
+    this.#checkCurrent('a change of the target');
+    this.#checkOverlaps();
+  }
+
+  #checkCurrent(when: string): void {
+    if (this.isCurrentAccepted) {
+      if (this.changedByOthers && !this.#parts.target.isPoolerStale && this.open().length === 0)
+        this.changedByOthers = false;
+      return;
+    }
+    if (this.changedByOthers || this.restoring) return;
+    if (!this.open().some(inSwitchWindow)) this.break(`1: current is refused outside a switch window after ${when}`);
+  }
+
+  /** No two rotations at work, and what an overlap promises is kept. */
+  #checkOverlaps(): void {
+    const { target, secretId, overlap } = this.#parts;
+    let [started, unpromoted] = [0, 0];
+    for (const record of this.#states.values()) {
+      if (record.startedAt === null || record.endedAt !== null) continue;
+      if (record.cause !== 'drift') started += 1;
+      if (record.promotedAt === null) unpromoted += 1;
+      const { id, promotedAt, previousVersionId } = record;
+      if (promotedAt === null || !this.#overlapping.has(id)) continue;
+      if (target.time.now >= promotedAt + overlap || this.changedByOthers || this.clocksJumped || this.restoring)
+        continue;
+      const text = this.#values.get(`${secretId}/${previousVersionId}`);
+      if (text !== undefined && !target.accepts(loginIn(text).username, loginIn(text).password))
+        this.break(`4: the old value of rotation ${record.number} died before the end of its overlap`);
+    }
+    if (started > 1 || unpromoted > 1) this.break('4: two rotations are at work at once');
+    if (target.mostRefused > this.#mostRefused)
+      this.break(`6: ${target.mostRefused} logins of one account were refused in a row`);
+  }
+
+  #checkDone(record: RotationRecord): void {
+    const { previousVersionId, promotedAt, oldRefusedAt } = record;
+    if (isTemporary(record) || previousVersionId === null || promotedAt === null) return;
+    const text = this.#values.get(`${this.#parts.secretId}/${previousVersionId}`);
+    if (text === undefined) return;
+    const { username, password } = loginIn(text);
+    if (oldRefusedAt === null) {
+      if (!this.changedByOthers)
+        this.break(`4: rotation ${record.number} ended without proof that the old value is refused`);
+    } else if (this.#parts.target.letsIn(username, password) && !this.changedByOthers)
+      this.break(`6: rotation ${record.number} says that the old value is refused, and it logs in`);
+  }
+}

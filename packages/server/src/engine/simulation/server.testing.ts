@@ -1,0 +1,72 @@
+import type { Logger, RandomSource, SecretAccess, Strategy } from '@rekey/core';
+import { rotationFunctionFrom } from '@rekey/rotators';
+import { Store } from '../../store/store.ts';
+import { Alerts } from '../alerts/alerts.ts';
+import type { EscrowEntry, EscrowJournal, MemoryEscrowJournal } from '../escrow/escrow.ts';
+import { DEFAULT_LOGIN_LIMIT } from '../target/login-count.ts';
+import { assembleEngine, type Engine } from '../testing.ts';
+import type { SimulatedDisk } from './disk.testing.ts';
+import { SimulatedDriver } from './driver.testing.ts';
+import type { Effects } from './effects.testing.ts';
+import { plainKeyring } from './plain-keyring.testing.ts';
+import { type SimulatedTarget, simulatedRotator, TargetConnection } from './target.testing.ts';
+import type { SimulatedClock } from './time.testing.ts';
+
+/** One process: the real engine over simulated surroundings. */
+export interface SimulatedServer {
+  readonly name: string;
+  readonly effects: Effects;
+  readonly clock: SimulatedClock;
+  readonly connection: TargetConnection;
+  readonly store: Store;
+  readonly engine: Engine<SimulatedClock>;
+  /** What it is at, as long as that has not come to its end. */
+  work: Promise<void> | null;
+  /** When it wakes up, if it sleeps. */
+  wakesAt: number;
+}
+
+export interface ServerParts {
+  readonly name: string;
+  readonly effects: Effects;
+  readonly clock: SimulatedClock;
+  readonly disk: SimulatedDisk;
+  readonly target: SimulatedTarget;
+  readonly journal: MemoryEscrowJournal;
+  readonly random: RandomSource;
+  readonly strategies: readonly Strategy[];
+  readonly shared: boolean;
+  readonly log: Logger;
+}
+
+export function startSimulatedServer(parts: ServerParts): SimulatedServer {
+  const { name, effects, clock, disk, target, random, shared, strategies, log } = parts;
+  const driver = new SimulatedDriver(disk, effects, { shared });
+  const store = new Store({
+    driver,
+    keyring: plainKeyring,
+    monotonic: () => target.time.now,
+    now: () => clock.now(),
+  });
+  const connection = new TargetConnection(target, effects);
+  const rotator = simulatedRotator(target, connection, effects, {
+    strategies,
+    loginWindow: DEFAULT_LOGIN_LIMIT.window,
+  });
+  const escrow = escrowOf(parts);
+  const functions = (access: SecretAccess) => {
+    const made = rotationFunctionFrom(rotator, access, { random });
+    return () => made;
+  };
+  const alerts = new Alerts({ store, clock, random, senders: ['webhook'] });
+  const engine = assembleEngine({ store, clock, escrow, random, alerts }, { functions, log }, name);
+  return { name, effects, clock, connection, store, engine, work: null, wakesAt: Number.POSITIVE_INFINITY };
+}
+
+/** The journal that outlives servers, as one of them reaches it. */
+function escrowOf({ journal, effects }: ServerParts): EscrowJournal {
+  return {
+    append: (entry: EscrowEntry) => effects.escrow(() => journal.append(entry)),
+    entries: () => journal.entries(),
+  };
+}

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { History } from './history.testing.ts';
+import { Plan } from './plan.testing.ts';
+import { play } from './play.testing.ts';
+import type { WorldOptions } from './world.testing.ts';
+
+/** The seed of every run here; the nightly run takes others (CONTRIBUTING). */
+const SEED = 1;
+/** Enough to strike with every fault in every scenario, at every n-th effect. */
+const HISTORIES = Number(process.env.REKEY_SIMULATED ?? 120);
+
+const rotation: History = {
+  seed: 7,
+  strategy: 'alternating-users',
+  admin: true,
+  servers: 2,
+  scheduled: false,
+  acts: ['rotate'],
+  faults: [{ server: 0, at: 20, fault: { kind: 'dies' } }],
+};
+
+/** A rotation by each strategy, and a worker that falls asleep at one of its effects while others rotate again. */
+function* latecomers(): Iterable<History> {
+  for (const strategy of ['single-user', 'alternating-users'] as const)
+    for (let at = 3; at <= 60; at += 3) {
+      const fault = { kind: 'sleeps', milliseconds: 60 * 60_000 } as const;
+      yield { ...rotation, strategy, acts: ['rotate', 'rotate'], faults: [{ server: at % 2, at, fault }] };
+    }
+}
+
+/** True if one of them breaks a promise. */
+async function isCaught(histories: Iterable<History>, options: WorldOptions): Promise<boolean> {
+  for (const history of histories) if ((await play(history, options)).broken !== null) return true;
+  return false;
+}
+
+describe('the simulated engine', () => {
+  test('keeps its promises in every history', async () => {
+    const plan = await Plan.open(SEED);
+    for (let n = 0; n < HISTORIES; n += 1) {
+      const { broken } = await play(plan.history(n));
+      assert.equal(broken, null, `npm run simulation -- --seed ${SEED} --history ${n}`);
+    }
+  });
+
+  test('plays the same history twice the same, effect by effect', async () => {
+    const plan = await Plan.open(SEED);
+    for (const history of [rotation, ...[1, 2, 3, 4, 5, 6].map((n) => plan.history(n))]) {
+      const traces = [[], []] as [string[], string[]];
+      for (const lines of traces) await play(history, { trace: (line) => lines.push(line) });
+      assert.ok(traces[0].length > 20);
+      assert.deepEqual(traces[0], traces[1]);
+    }
+  });
+});
+
+describe('the simulation can fail', () => {
+  const DEFECTS: Readonly<Record<string, WorldOptions>> = {
+    'a target that takes the writes of older rotations': { target: { lacksFence: true } },
+    'a target whose revoked passwords live on': { target: { keepsRevoked: true } },
+    'an escrow journal that forgets': { forgetsEscrow: true },
+  };
+  for (const [name, options] of Object.entries(DEFECTS))
+    test(`it catches ${name}`, async () => {
+      assert.equal(await isCaught(latecomers(), options), true);
+    });
+
+  test('without a defect those who come late undo nothing', async () => {
+    assert.equal(await isCaught(latecomers(), {}), false);
+  });
+});

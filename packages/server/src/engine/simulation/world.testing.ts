@@ -1,0 +1,218 @@
+import { CURRENT, DEFAULT_ROTATION_SETTINGS, type Logger, RekeyError, type SecretRecord } from '@rekey/core';
+import { MemoryEscrowJournal } from '../escrow/escrow.ts';
+import { planned } from '../schedule/plan-next.ts';
+import { addVersion } from '../versions.ts';
+import { type DiskDefects, SimulatedDisk, type Snapshot } from './disk.testing.ts';
+import { Effects } from './effects.testing.ts';
+import type { Fault } from './fault.testing.ts';
+import type { History } from './history.testing.ts';
+import { plainWrites } from './plain-keyring.testing.ts';
+import { Promises } from './promises.testing.ts';
+import { SeededRandom } from './random.testing.ts';
+import { type SimulatedServer, startSimulatedServer } from './server.testing.ts';
+import { ADMIN_PASSWORD, FIRST_PASSWORD, SimulatedTarget, type TargetDefects } from './target.testing.ts';
+import { SimulatedClock, SimulatedTime } from './time.testing.ts';
+
+export const OVERLAP = 10 * 60_000;
+export const INTERVAL = 2 * 3_600_000;
+const BEGINNING = Date.UTC(2030, 0, 1);
+const SECRET = 'secret-app';
+
+export interface WorldOptions {
+  readonly disk?: DiskDefects;
+  readonly target?: TargetDefects;
+  /** The escrow journal forgets what it is given. */
+  readonly forgetsEscrow?: boolean;
+  /** Told what happens, line by line; for whoever replays one history. */
+  readonly trace?: (line: string) => void;
+}
+
+/** One secret at one target, and any number of servers over one disk. */
+export class World {
+  readonly history: History;
+  readonly time = new SimulatedTime(BEGINNING);
+  readonly random: SeededRandom;
+  readonly target: SimulatedTarget;
+  readonly journal: MemoryEscrowJournal;
+  /** Passwords that may be known outside of the store. */
+  readonly journaled = new Set([FIRST_PASSWORD, ADMIN_PASSWORD]);
+  readonly promises: Promises;
+  readonly servers: SimulatedServer[] = [];
+  readonly struck: string[] = [];
+  readonly secretId = SECRET;
+  readonly trace: ((line: string) => void) | null;
+  disk: SimulatedDisk;
+  /** From then on whoever sleeps is waited for; before, others go on without them. */
+  isEnding = false;
+  backup: Snapshot | null = null;
+  strike: (server: SimulatedServer, fault: Fault) => void | Promise<void> = () => {};
+  #started = 0;
+
+  constructor(history: History, options: WorldOptions = {}) {
+    this.history = history;
+    this.trace = options.trace ?? null;
+    this.random = new SeededRandom(history.seed);
+    this.target = new SimulatedTarget(this.time, options.target);
+    this.disk = new SimulatedDisk(options.disk);
+    this.journal = new WatchedJournal(this.journaled, options.forgetsEscrow ?? false);
+    this.#share();
+    this.disk.commit({ writes: plainWrites(this.#beginning()) });
+    const { target, journaled } = this;
+    this.promises = new Promises(this.disk, { secretId: SECRET, target, journaled, overlap: OVERLAP });
+    for (let server = 0; server < history.servers; server += 1) this.addServer();
+  }
+
+  get awake(): readonly SimulatedServer[] {
+    return this.servers.filter(({ effects }) => effects.standing === 'awake');
+  }
+
+  get now(): number {
+    return this.time.now;
+  }
+
+  addServer(): SimulatedServer {
+    this.#started += 1;
+    const { history, disk, target, journal } = this;
+    let server: SimulatedServer | null = null;
+    const effects = new Effects((fault) => (server === null ? undefined : this.strike(server, fault)));
+    const name = `server ${this.#started}`;
+    if (this.trace !== null)
+      effects.trace = (effect) => this.trace?.(`  ${this.#moment()} ${name} #${effects.reached} ${effect}`);
+    server = startSimulatedServer({
+      name,
+      effects,
+      clock: new SimulatedClock(this.time),
+      disk,
+      target,
+      journal,
+      random: this.random,
+      strategies: history.strategy === 'single-user' ? ['single-user'] : [history.strategy, 'single-user'],
+      shared: history.servers > 1,
+      log: this.#log,
+    });
+    const position = this.servers.push(server) - 1;
+    for (const { server: planned, at, fault } of history.faults) if (planned === position) effects.plan(at, fault);
+    return server;
+  }
+
+  /** The store is lost with all its servers; another is made of what a backup held. */
+  replaceDisk(disk: SimulatedDisk): void {
+    for (const server of this.servers) this.stop(server);
+    this.disk = disk;
+    this.#share();
+    this.promises.watch(disk);
+  }
+
+  stop(server: SimulatedServer): void {
+    server.clock.stopped = true;
+    server.work = null;
+    server.effects.die();
+  }
+
+  async close(): Promise<void> {
+    for (const { store } of this.servers) await store.close();
+  }
+
+  #share(): void {
+    if (this.history.servers > 1) this.disk.clock = () => this.time.now;
+  }
+
+  #beginning() {
+    const { strategy, admin, scheduled } = this.history;
+    const rule = scheduled ? ({ kind: 'every', every: INTERVAL } as const) : ({ kind: 'manual' } as const);
+    const secret = secretOf('app', BEGINNING);
+    const rotation = {
+      enabled: true,
+      functionArn: 'rekey-fake',
+      rule,
+      settings: { ...DEFAULT_ROTATION_SETTINGS, strategy, overlap: OVERLAP },
+      number: 0,
+      lastRotatedAt: null,
+      plannedAt: null,
+      deadlineAt: null,
+      activeRotationId: null,
+      queuedRotationId: null,
+    };
+    const text = (username: string, password: string) =>
+      JSON.stringify({ engine: 'fake', host: 'db', username, password, ...(admin && { masterarn: 'admin' }) });
+    const value = (name: string, password: string) =>
+      ({
+        collection: 'value',
+        id: `secret-${name}/${name}-first`,
+        record: { kind: 'text', text: text(name, password) },
+      }) as const;
+    const named = (name: string) =>
+      ({ collection: 'name', id: `name ${name}`, record: { secretId: `secret-${name}` } }) as const;
+    return [
+      {
+        collection: 'secret',
+        id: SECRET,
+        record: { ...secret, rotation: planned(rotation, SECRET, BEGINNING) },
+      } as const,
+      { collection: 'secret', id: 'secret-admin', record: secretOf('admin', BEGINNING) } as const,
+      value('app', FIRST_PASSWORD),
+      value('admin', ADMIN_PASSWORD),
+      named('app'),
+      named('admin'),
+    ];
+  }
+
+  #moment(): string {
+    return new Date(this.time.now).toISOString().slice(8, 23);
+  }
+
+  /** What the engine did not expect is a defect, whatever became of it. */
+  readonly #log: Logger = {
+    debug: () => {},
+    info: (_, message) => this.trace?.(`    ${message}`),
+    warn: (_, message) => this.trace?.(`    ${message}`),
+    error: (fields, message) => {
+      this.trace?.(`    ${message}`);
+      if ('reason' in fields && (fields.reason === 'unexpected' || fields.reason === 'bug'))
+        this.promises.break(`a defect: ${message}`);
+    },
+  };
+
+  /** What people ask for may be refused, but never by an error nobody thought of. */
+  refused(error: unknown): void {
+    if (!(error instanceof RekeyError) || error.code === 'bug') this.promises.break(`a defect: ${String(error)}`);
+  }
+}
+
+/** Notes what is durable, so that it can be told whether the target hears of something that is not. */
+class WatchedJournal extends MemoryEscrowJournal {
+  readonly #known: Set<string>;
+  readonly #forgets: boolean;
+
+  constructor(known: Set<string>, forgets: boolean) {
+    super();
+    this.#known = known;
+    this.#forgets = forgets;
+  }
+
+  override async append(entry: Parameters<MemoryEscrowJournal['append']>[0]): Promise<void> {
+    if (this.#forgets) return;
+    await super.append(entry);
+    this.#known.add(JSON.parse(entry.text).password);
+  }
+}
+
+function secretOf(name: string, now: number): SecretRecord {
+  const bare: SecretRecord = {
+    id: `secret-${name}`,
+    name,
+    arn: `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}-AbCdEf`,
+    description: null,
+    kmsKeyId: null,
+    tags: null,
+    type: null,
+    createdAt: now,
+    changedAt: now,
+    lastAccessedDay: null,
+    deletedAt: null,
+    purgeAt: null,
+    versions: [],
+    rotation: null,
+  };
+  return addVersion(bare, { id: `${name}-first`, hasValue: true, kmsKeyId: null }, [CURRENT], now);
+}
