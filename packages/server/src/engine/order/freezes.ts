@@ -6,6 +6,8 @@ import { type Freeze, type FreezeText, type Frozen, frozenAt, parseFreeze } from
 const SETTING = 'freezes';
 
 const MOST_STORED = 100;
+/** Rotations ask several times each; a freeze that another server made is heeded after at most so long. Milliseconds. */
+const PATIENCE = 1_000;
 
 /** A freeze, and where it is told of: the configuration file, or the store (made by `rekey freeze set`). */
 export interface ListedFreeze {
@@ -19,6 +21,9 @@ export class Freezes {
   readonly #configured: readonly ListedFreeze[];
   #read: { readonly revision: number; readonly listed: readonly ListedFreeze[] } = { revision: 0, listed: [] };
 
+  /** When what is {@link #read} was last compared with the store. */
+  #readAt = Number.NEGATIVE_INFINITY;
+
   constructor(store: Store, configured: readonly Freeze[]) {
     this.#store = store;
     this.#configured = configured.map((freeze) => ({ freeze, madeIn: 'configuration' }));
@@ -31,7 +36,12 @@ export class Freezes {
 
   /** Whether the secret is frozen; null if it is not. */
   async frozen({ name }: Pick<SecretRecord, 'name'>, now: number): Promise<Frozen | null> {
-    const listed = await this.list();
+    const age = now - this.#readAt;
+    if (age < 0 || age >= PATIENCE) {
+      await this.#stored();
+      this.#readAt = now;
+    }
+    const listed = [...this.#configured, ...this.#read.listed];
     return listed.length === 0
       ? null
       : frozenAt(
@@ -68,6 +78,7 @@ export class Freezes {
     const { revision, listed } = await this.#stored();
     const record = { freezes: change(listed.map(({ freeze }) => freeze.text)) };
     await this.#store.commit([{ collection: 'setting', id: SETTING, record, expect: revision }]);
+    this.#readAt = Number.NEGATIVE_INFINITY;
   }
 
   async #stored() {
