@@ -97,7 +97,7 @@ test('aws_secretsmanager_secret, _version, _rotation and _policy', async () => {
       .includes('AWSPENDING')
       ? null
       : true;
-  }, 60_000);
+  });
   await secrets.rotateSecret({
     SecretId,
     RotateImmediately: false,
