@@ -4,6 +4,7 @@ import type { Change, Detail } from '../service/declaration/difference.ts';
 import { counted, printable } from './output.ts';
 
 const SIGNS = { create: '+', change: '~', delete: '-' } as const;
+const DURATIONS: ReadonlySet<string> = new Set(['overlap', 'retireWithin', 'soak']);
 const VERBS = { create: 'to create', change: 'to change', delete: 'to delete' } as const;
 
 /** What would change, one line a subject and one below it for each of its members; then the sum. */
@@ -28,7 +29,7 @@ function describeDetail({ member, entry, before, after }: Detail): string {
 function show(member: string, value: Detail['after']): string {
   if (value === null || value === undefined) return 'none';
   if (member === 'rule') return showRule(value as unknown as RotationRule);
-  if (typeof value === 'number' && (member === 'overlap' || member === 'soak')) return formatDuration(value);
+  if (typeof value === 'number' && DURATIONS.has(member)) return formatDuration(value);
   if (typeof value === 'number' && member === 'maxSession') return formatDuration(value * 1000);
   return printable(typeof value === 'string' ? value : JSON.stringify(value));
 }
