@@ -55,6 +55,35 @@ describe('the simulated engine', () => {
   });
 });
 
+/** Histories in which a promise was broken once, as they were found. */
+const FOUND: Readonly<Record<string, History>> = {
+  'a rollback to a value of the same user, after one was put by hand': {
+    ...{ seed: 804_487_602, strategy: 'alternating-users', admin: true, servers: 1, scheduled: false },
+    acts: ['rotate', 'rollback'],
+    faults: [{ server: 0, at: 10, fault: { kind: 'person', act: 'hand-over' } }],
+  },
+  'a rotation left pending in a backup, whose value belongs to the other user since': {
+    ...{ seed: 1_451_479_326, strategy: 'alternating-users', admin: true, servers: 1, scheduled: false },
+    acts: ['rotate', 'rollback', 'rotate', 'disaster', 'rotate'],
+    faults: [{ server: 0, at: 9, fault: { kind: 'backup' } }],
+  },
+  'a store that fails as the quarantine ends': {
+    ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
+    acts: ['rotate', 'rotate', 'disaster', 'rotate', 'rotate'],
+    faults: [
+      { server: 0, at: 1, fault: { kind: 'backup' } },
+      { server: 2, at: 30, fault: { kind: 'store-fails', times: 4 } },
+    ],
+  },
+};
+
+describe('what the simulation found once', () => {
+  for (const [name, history] of Object.entries(FOUND))
+    test(name, async () => {
+      assert.equal((await play(history)).broken, null);
+    });
+});
+
 describe('the simulation can fail', () => {
   const DEFECTS: Readonly<Record<string, WorldOptions>> = {
     'a target that takes the writes of older rotations': { target: { lacksFence: true } },

@@ -150,20 +150,23 @@ export class TargetConnection extends FakeTarget {
     }
     if (this.hangs > 0) {
       this.hangs -= 1;
-      await patience(time, signal);
+      await patience(time, signal, this.#effects);
     }
     if (this.late !== null && (operation === 'set' || operation === 'revoke')) {
       const milliseconds = this.late;
       this.late = null;
-      await patience(time, signal);
+      await patience(time, signal, this.#effects);
       await time.later(milliseconds);
     }
   }
 }
 
 /** Time goes on while a call hangs; whoever called gives up at some point. */
-async function patience(time: SimulatedTime, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) await time.pass(1_000);
+async function patience(time: SimulatedTime, signal: AbortSignal, effects: Effects): Promise<void> {
+  while (!signal.aborted) {
+    if (effects.isGone) await effects.gone();
+    await time.pass(1_000);
+  }
 }
 
 /** The rotator that one server has for the target: the fake one, with its logins counted and its effects at hand. */
