@@ -59,6 +59,8 @@ export interface RestoreFacts {
 /** Looks whether the current value of a restored secret logs in, and mends what can be mended. */
 export class QuarantineLook {
   readonly #parts: QuarantineLookParts;
+  /** What was refused is not tried again: a look that the budget held back goes on behind it. */
+  readonly #refused = new Set<string>();
 
   constructor(parts: QuarantineLookParts) {
     this.#parts = parts;
@@ -114,11 +116,14 @@ export class QuarantineLook {
     if (blind !== null) return row(secret, 'unknown', blind);
     const facts = { currentId, knownUntil, atWork: await this.#versionAtWork(secret) };
     for (const versionId of valuesToTry(secret, facts)) {
+      const tried = `${secret.id}/${versionId}`;
+      if (this.#refused.has(tried)) continue;
       const { outcome, reason } = await this.#probe(probed, versionId);
       if (outcome === 'accepted' && versionId === currentId)
         return row(secret, 'in-sync', 'Its current value logs in.');
       if (outcome === 'accepted') return this.#promote(secret, versionId);
       if (outcome !== 'refused') return couldNotLook(secret, reason);
+      this.#refused.add(tried);
     }
     return this.#repair(probed);
   }

@@ -67,6 +67,14 @@ const FOUND: Readonly<Record<string, History>> = {
     acts: ['rotate', 'rollback', 'rotate', 'disaster', 'rotate'],
     faults: [{ server: 0, at: 9, fault: { kind: 'backup' } }],
   },
+  'a look through a restored store that is cut short and starts over': {
+    ...{ seed: 2_014_257_830, strategy: 'single-user', admin: false, servers: 1, scheduled: false },
+    acts: ['rotate', 'rotate', 'disaster', 'rotate'],
+    faults: [
+      { server: 0, at: 7, fault: { kind: 'backup' } },
+      { server: 1, at: 18, fault: { kind: 'store-fails', times: 2 } },
+    ],
+  },
   'a store that fails as the quarantine ends': {
     ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
     acts: ['rotate', 'rotate', 'disaster', 'rotate', 'rotate'],
