@@ -4,23 +4,36 @@ import type { StoredRecord, Write } from './driver.ts';
 import { decodeRecord, encodeRecord } from './record-form.ts';
 import type { Entry, StoreWrite } from './store.ts';
 
+/** How a record becomes bytes to be sealed, and one again. */
+export interface RecordForm {
+  encode<K extends CollectionName>(collection: K, record: Collections[K]): Uint8Array;
+  decode<K extends CollectionName>(collection: K, plain: Uint8Array): Collections[K];
+}
+
+/** A keyring, with the form of what it seals where that is not the one that is written to disks. */
+export type RecordSeal = Keyring & { readonly form?: RecordForm };
+
+const WRITTEN: RecordForm = { encode: encodeRecord, decode: decodeRecord };
+
 /** A write as the driver is to see it: sealed, with the index values in clear. */
-export function sealWrite(keyring: Keyring, write: StoreWrite): Write {
+export function sealWrite(keyring: RecordSeal, write: StoreWrite): Write {
   const { collection, id, record } = write;
+  const { form = WRITTEN } = keyring;
   const expected = write.expect === undefined ? {} : { expect: write.expect };
   if (record === null) return { collection, id, body: null, ...expected };
-  const body = keyring.seal(collection, id, encodeRecord(collection, record));
+  const body = keyring.seal(collection, id, form.encode(collection, record));
   return { collection, id, body, index: indexValues(collection, record), ...expected };
 }
 
 /** @throws RekeyError `decryption-failed` or `integrity` if what is stored was altered. */
 export function openRecord<K extends CollectionName>(
-  keyring: Keyring,
+  keyring: RecordSeal,
   collection: K,
   stored: StoredRecord,
 ): Entry<Collections[K]> {
+  const { form = WRITTEN } = keyring;
   const plain = keyring.open(collection, stored.id, stored.body);
-  return { id: stored.id, revision: stored.revision, record: decodeRecord(collection, plain) };
+  return { id: stored.id, revision: stored.revision, record: form.decode(collection, plain) };
 }
 
 function indexValues<K extends CollectionName>(

@@ -27,6 +27,7 @@ export class SimulatedDriver implements StoreDriver {
   }
 
   async count(collection: string) {
+    if (this.#effects.isGone) await this.#effects.gone();
     return this.#disk.count(collection);
   }
 
@@ -47,10 +48,12 @@ export class SimulatedDriver implements StoreDriver {
   }
 
   async revision() {
+    if (this.#effects.isGone) await this.#effects.gone();
     return this.#disk.revision;
   }
 
   async changes(after: number, limit: number) {
+    if (this.#effects.isGone) await this.#effects.gone();
     return this.#disk.changes(after, limit);
   }
 

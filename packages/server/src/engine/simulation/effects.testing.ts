@@ -4,6 +4,9 @@ import type { Fault } from './fault.testing.ts';
 /** What becomes of the process behind the effects. */
 export type Standing = 'awake' | 'asleep' | 'dead';
 
+/** Effects of one server before it is said that it comes to no end; a long history has some four hundred. */
+export const MOST_EFFECTS = 5_000;
+
 const FOREVER = new Promise<never>(() => {});
 
 /**
@@ -20,15 +23,20 @@ export class Effects {
   storeRepliesLost = 0;
   escrowFails = 0;
   readonly #strike: (fault: Fault) => void | Promise<void>;
+  readonly #exhausted: () => void;
   readonly #faults = new Map<number, Fault>();
   #woken: Promise<void> = Promise.resolve();
   #wake: () => void = () => {};
   #stopped: Promise<void>;
   #tellStopped: () => void = () => {};
 
-  /** @param strike lets a fault happen that concerns more than this server's store and journal */
-  constructor(strike: (fault: Fault) => void | Promise<void>) {
+  /**
+   * @param strike lets a fault happen that concerns more than this server's store and journal
+   * @param exhausted told at each effect beyond {@link MOST_EFFECTS}; it has to stop the server
+   */
+  constructor(strike: (fault: Fault) => void | Promise<void>, exhausted: () => void) {
     this.#strike = strike;
+    this.#exhausted = exhausted;
     this.#stopped = this.#newStop();
   }
 
@@ -103,6 +111,10 @@ export class Effects {
   async point(name: string): Promise<void> {
     while (this.standing !== 'awake') await this.gone();
     this.reached += 1;
+    if (this.reached > MOST_EFFECTS) {
+      this.#exhausted();
+      return this.gone();
+    }
     this.trace?.(name);
     const fault = this.#faults.get(this.reached);
     if (fault === undefined) return;

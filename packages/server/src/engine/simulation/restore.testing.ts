@@ -12,7 +12,7 @@ export function restore(world: World): void {
   const disk = SimulatedDisk.restored(world.backup);
   world.replaceDisk(disk);
   const record = { since: world.now, cause: 'restore', backup: 'rekey.backup' };
-  disk.commit({ writes: plainWrites([{ collection: 'setting', id: 'quarantine', record }]) });
+  disk.commit({ writes: plainWrites(world.keyring, [{ collection: 'setting', id: 'quarantine', record }]) });
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Logger, RandomSource, SecretAccess, Strategy } from '@rekey/core';
 import { rotationFunctionFrom } from '@rekey/rotators';
+import type { RecordSeal } from '../../store/sealed-record.ts';
 import { Store } from '../../store/store.ts';
 import { Alerts } from '../alerts/alerts.ts';
 import type { EscrowEntry, EscrowJournal, MemoryEscrowJournal } from '../escrow/escrow.ts';
@@ -8,7 +9,6 @@ import { assembleEngine, type Engine } from '../testing.ts';
 import type { SimulatedDisk } from './disk.testing.ts';
 import { SimulatedDriver } from './driver.testing.ts';
 import type { Effects } from './effects.testing.ts';
-import { plainKeyring } from './plain-keyring.testing.ts';
 import { type SimulatedTarget, simulatedRotator, TargetConnection } from './target.testing.ts';
 import type { SimulatedClock } from './time.testing.ts';
 
@@ -31,6 +31,7 @@ export interface ServerParts {
   readonly effects: Effects;
   readonly clock: SimulatedClock;
   readonly disk: SimulatedDisk;
+  readonly keyring: RecordSeal;
   readonly target: SimulatedTarget;
   readonly journal: MemoryEscrowJournal;
   readonly random: RandomSource;
@@ -40,11 +41,11 @@ export interface ServerParts {
 }
 
 export function startSimulatedServer(parts: ServerParts): SimulatedServer {
-  const { name, effects, clock, disk, target, random, shared, strategies, log } = parts;
+  const { name, effects, clock, disk, keyring, target, random, shared, strategies, log } = parts;
   const driver = new SimulatedDriver(disk, effects, { shared });
   const store = new Store({
     driver,
-    keyring: plainKeyring,
+    keyring,
     monotonic: () => target.time.now,
     now: () => clock.now(),
   });

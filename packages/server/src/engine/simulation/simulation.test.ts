@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import type { History } from './history.testing.ts';
 import { Plan } from './plan.testing.ts';
 import { play } from './play.testing.ts';
-import type { WorldOptions } from './world.testing.ts';
+import { World, type WorldOptions } from './world.testing.ts';
 
 /** The seed of every run here; the nightly run takes others (CONTRIBUTING). */
 const SEED = 1;
@@ -53,6 +53,23 @@ describe('the simulated engine', () => {
       assert.deepEqual(traces[0], traces[1]);
     }
   });
+
+  test('plays every history the same, whether records are handed over or become bytes on their way to the disk', async () => {
+    const plan = await Plan.open(SEED);
+    for (let n = 0; n < 30; n += 1) {
+      const traces = [[], []] as [string[], string[]];
+      await play(plan.history(n), { trace: (line) => traces[0].push(line) });
+      await play(plan.history(n), { trace: (line) => traces[1].push(line), written: true });
+      assert.deepEqual(traces[0], traces[1], `history ${n}`);
+    }
+  });
+
+  test('says so when a history comes to no end', async () => {
+    const world = new World({ ...rotation, faults: [] });
+    await world.time.pass(365 * 86_400_000);
+    assert.match(world.promises.broken ?? '', /^it comes to no end/);
+    assert.deepEqual(world.awake, []);
+  });
 });
 
 /** Histories in which a promise was broken once, as they were found. */
@@ -74,6 +91,20 @@ const FOUND: Readonly<Record<string, History>> = {
       { server: 0, at: 7, fault: { kind: 'backup' } },
       { server: 1, at: 18, fault: { kind: 'store-fails', times: 2 } },
     ],
+  },
+  'a server that sleeps when its store is lost, and never wakes up': {
+    ...{ seed: 745_487_294, strategy: 'single-user', admin: true, servers: 2, scheduled: true },
+    acts: ['due', 'due', 'due', 'disaster', 'rotate'],
+    faults: [
+      { server: 1, at: 5, fault: { kind: 'sleeps', milliseconds: 30 * 60_000 } },
+      { server: 0, at: 46, fault: { kind: 'backup' } },
+      { server: 0, at: 55, fault: { kind: 'store-reply-lost', times: 3 } },
+    ],
+  },
+  'a value put by hand just as the last look begins': {
+    ...{ seed: 1_250_823_645, strategy: 'single-user', admin: true, servers: 1, scheduled: false },
+    acts: ['put-target-back', 'repair'],
+    faults: [{ server: 0, at: 37, fault: { kind: 'person', act: 'put-by-hand' } }],
   },
   'a store that fails as the quarantine ends': {
     ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },

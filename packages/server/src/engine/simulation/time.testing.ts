@@ -12,15 +12,21 @@ const TURNS = 40;
 /** The time of a simulated world. It passes only when told to, and costs no real time: nothing here leaves the queue of promises. */
 export class SimulatedTime {
   now: number;
+  /** Told when the end has come, at each attempt to pass it. */
+  onEnd: () => void = () => {};
+  readonly #end: number;
   readonly #sleepers = new Set<Sleeper>();
 
-  constructor(now: number) {
+  /** @param end time never passes beyond it, so that whoever waits for something that never happens is found out */
+  constructor(now: number, end: number) {
     this.now = now;
+    this.#end = end;
   }
 
   /** Lets time pass for everybody; sleepers wake at their moments, one after the other. */
   async pass(milliseconds: number): Promise<void> {
-    const until = this.now + milliseconds;
+    const until = Math.min(this.now + milliseconds, this.#end);
+    if (until === this.#end) this.onEnd();
     for (let next = this.#next(until); next !== null; next = this.#next(until)) {
       this.now = Math.max(this.now, next.at);
       next.wake();

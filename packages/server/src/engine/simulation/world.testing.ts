@@ -1,12 +1,13 @@
 import { CURRENT, DEFAULT_ROTATION_SETTINGS, type Logger, RekeyError, type SecretRecord } from '@rekey/core';
+import type { RecordSeal } from '../../store/sealed-record.ts';
 import { MemoryEscrowJournal } from '../escrow/escrow.ts';
 import { planned } from '../schedule/plan-next.ts';
 import { addVersion } from '../versions.ts';
 import { type DiskDefects, SimulatedDisk, type Snapshot } from './disk.testing.ts';
-import { Effects } from './effects.testing.ts';
+import { Effects, MOST_EFFECTS } from './effects.testing.ts';
 import type { Fault } from './fault.testing.ts';
 import type { History } from './history.testing.ts';
-import { plainWrites } from './plain-keyring.testing.ts';
+import { handedOver, plainWrites, written } from './plain-keyring.testing.ts';
 import { Promises } from './promises.testing.ts';
 import { SeededRandom } from './random.testing.ts';
 import { type SimulatedServer, startSimulatedServer } from './server.testing.ts';
@@ -17,12 +18,16 @@ export const OVERLAP = 10 * 60_000;
 export const INTERVAL = 2 * 3_600_000;
 const BEGINNING = Date.UTC(2030, 0, 1);
 const SECRET = 'secret-app';
+/** Far beyond what any history takes: some days. Milliseconds. */
+const MOST_TIME = 90 * 86_400_000;
 
 export interface WorldOptions {
   readonly disk?: DiskDefects;
   readonly target?: TargetDefects;
   /** The escrow journal forgets what it is given. */
   readonly forgetsEscrow?: boolean;
+  /** Records become bytes on their way to the disk, as they do on a real one. */
+  readonly written?: boolean;
   /** Told what happens, line by line; for whoever replays one history. */
   readonly trace?: (line: string) => void;
 }
@@ -30,7 +35,7 @@ export interface WorldOptions {
 /** One secret at one target, and any number of servers over one disk. */
 export class World {
   readonly history: History;
-  readonly time = new SimulatedTime(BEGINNING);
+  readonly time = new SimulatedTime(BEGINNING, BEGINNING + MOST_TIME);
   readonly random: SeededRandom;
   readonly target: SimulatedTarget;
   readonly journal: MemoryEscrowJournal;
@@ -41,6 +46,7 @@ export class World {
   readonly struck: string[] = [];
   readonly secretId = SECRET;
   readonly trace: ((line: string) => void) | null;
+  readonly keyring: RecordSeal;
   disk: SimulatedDisk;
   /** From then on whoever sleeps is waited for; before, others go on without them. */
   isEnding = false;
@@ -52,11 +58,13 @@ export class World {
     this.history = history;
     this.trace = options.trace ?? null;
     this.random = new SeededRandom(history.seed);
+    this.time.onEnd = () => this.exhaust('the end of its time');
     this.target = new SimulatedTarget(this.time, options.target);
     this.disk = new SimulatedDisk(options.disk);
     this.journal = new WatchedJournal(this.journaled, options.forgetsEscrow ?? false);
+    this.keyring = options.written === true ? written : handedOver;
     this.#share();
-    this.disk.commit({ writes: plainWrites(this.#beginning()) });
+    this.disk.commit({ writes: plainWrites(this.keyring, this.#beginning()) });
     const { target, journaled } = this;
     this.promises = new Promises(this.disk, { secretId: SECRET, target, journaled, overlap: OVERLAP });
     for (let server = 0; server < history.servers; server += 1) this.addServer();
@@ -72,9 +80,12 @@ export class World {
 
   addServer(): SimulatedServer {
     this.#started += 1;
-    const { history, disk, target, journal } = this;
+    const { history, disk, keyring, target, journal } = this;
     let server: SimulatedServer | null = null;
-    const effects = new Effects((fault) => (server === null ? undefined : this.strike(server, fault)));
+    const effects = new Effects(
+      (fault) => (server === null ? undefined : this.strike(server, fault)),
+      () => this.exhaust(`${name} had ${MOST_EFFECTS} effects`),
+    );
     const name = `server ${this.#started}`;
     if (this.trace !== null)
       effects.trace = (effect) => this.trace?.(`  ${this.#moment()} ${name} #${effects.reached} ${effect}`);
@@ -83,6 +94,7 @@ export class World {
       effects,
       clock: new SimulatedClock(this.time),
       disk,
+      keyring,
       target,
       journal,
       random: this.random,
@@ -106,11 +118,22 @@ export class World {
   stop(server: SimulatedServer): void {
     server.clock.stopped = true;
     server.work = null;
+    server.wakesAt = Number.POSITIVE_INFINITY;
     server.effects.die();
   }
 
+  /** Ends what does not end by itself, with the history's promises broken: whoever goes on is stopped at once. */
+  exhaust(what: string): void {
+    this.promises.break(`it comes to no end: ${what}`);
+    for (const server of this.servers) this.stop(server);
+  }
+
+  /** Nothing of this world goes on: what a server was in the middle of waits for ever, and is forgotten. */
   async close(): Promise<void> {
-    for (const { store } of this.servers) await store.close();
+    for (const server of this.servers) {
+      this.stop(server);
+      await server.store.close();
+    }
   }
 
   #share(): void {
