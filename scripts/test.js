@@ -30,6 +30,7 @@ if (files.length === 0) {
 }
 
 node('Build', ['node_modules/typescript/bin/tsc', '-b']);
+node('Bundle', ['scripts/bundle.ts']);
 if (words.length === 0) {
   node('Types', ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.check.json']);
   node('Lint and format', ['node_modules/@biomejs/biome/bin/biome', 'check', '.']);
@@ -43,7 +44,10 @@ node(`Tests (${files.length} files)`, [
 
 /** All test files, or those whose path contains one of the words. */
 function testFiles(words) {
-  const found = fs.globSync(TEST_FILES, { cwd: root, exclude: (path) => /(^|\/)(node_modules|dist)(\/|$)/.test(path) });
+  const found = fs.globSync(TEST_FILES, {
+    cwd: root,
+    exclude: (path) => /(^|\/)(node_modules|dist|bundle)(\/|$)/.test(path),
+  });
   return found.filter((file) => words.length === 0 || words.some((word) => file.includes(word))).sort();
 }
 
