@@ -62,6 +62,11 @@ export class CacheFeed {
     return this.age <= this.#options.bound;
   }
 
+  /** Whether the last look at the store failed. */
+  get isLost(): boolean {
+    return this.#lost;
+  }
+
   /** Whether what is cached answers instead of a store that cannot be reached: it was looked for, and was not there. */
   get isStale(): boolean {
     return this.#lost && !this.isFresh && this.age <= (this.#options.staleFor ?? 0);

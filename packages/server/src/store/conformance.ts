@@ -97,6 +97,21 @@ export function storeDriverConformance(name: string, underTest: DriverUnderTest)
         assert.equal(await driver.count('a'), 0);
       });
 
+      it('counts the records that have a value below a bound under an index, and all that have one', async () => {
+        await committed(driver, [
+          put('a', '1', 'x', { by: 'a' }),
+          put('a', '2', 'x', { by: 'b' }),
+          put('a', '3', 'x', { by: 'b' }),
+          put('a', '4', 'x'),
+          put('b', '1', 'x', { by: 'a' }),
+        ]);
+        assert.equal(await driver.count('a', { index: 'by', until: 'b' }), 1);
+        assert.equal(await driver.count('a', { index: 'by', until: 'bb' }), 3);
+        assert.equal(await driver.count('a', { index: 'by' }), 3);
+        assert.equal(await driver.count('a', { index: 'other' }), 0);
+        assert.equal(await driver.count('none', { index: 'by' }), 0);
+      });
+
       it('takes every commit once when many come at the same time', async () => {
         const results = await Promise.all(
           Array.from({ length: 100 }, (_, at) => driver.commit({ writes: [put('a', String(at), 'x')] })),

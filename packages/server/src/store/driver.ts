@@ -16,8 +16,8 @@ export interface StoreDriver {
   get(collection: string, id: string): Promise<StoredRecord | null>;
   /** In index order, ties broken by id. Never scans more than it returns, where an index is named. */
   list(query: ListQuery): Promise<readonly StoredRecord[]>;
-  /** Number of records, for status and bounds; may count. */
-  count(collection: string): Promise<number>;
+  /** Number of records, for status and bounds; of a range of an index, those in it. May count, and reads no body. */
+  count(collection: string, range?: CountRange): Promise<number>;
   commit(batch: Batch): Promise<CommitResult>;
 
   /** Takes the claim if it is free, expired or already ours; each taking by somebody new raises its fence. */
@@ -72,6 +72,13 @@ export interface ListQuery {
   readonly after?: { readonly value: string; readonly id: string };
   readonly descending?: boolean;
   readonly limit: number;
+}
+
+/** The records that have a value below a bound under an index. */
+export interface CountRange {
+  readonly index: string;
+  /** Exclusive; left out: whatever the value. */
+  readonly until?: string;
 }
 
 export interface Write {

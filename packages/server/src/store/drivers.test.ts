@@ -128,6 +128,8 @@ async function playAll(driver: StoreDriver, operations: readonly Operation[]): P
   const answers: unknown[] = [];
   for (const operation of operations) answers.push(await player.play(driver, operation));
   for (const name of ['a', 'b']) answers.push(await driver.count(name));
+  for (const until of ['b', 'm', '\uffff']) answers.push(await driver.count('a', { index: 'x', until }));
+  answers.push(await driver.count('a', { index: 'y' }));
   return answers;
 }
 

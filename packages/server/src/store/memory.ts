@@ -7,6 +7,7 @@ import {
   type Claim,
   type ClaimRequest,
   type CommitResult,
+  type CountRange,
   KEPT_REVISIONS,
   type ListQuery,
   type StoreDriver,
@@ -48,7 +49,12 @@ export class MemoryDriver implements StoreDriver {
     return found.map((place) => toStored(records.get(place.id)!, query.index === null ? null : place.value));
   }
 
-  async count(collection: string): Promise<number> {
+  async count(collection: string, range?: CountRange): Promise<number> {
+    if (range !== undefined) {
+      const places = this.#indexes.get(indexKey(collection, range.index));
+      const query = { collection, ...range, limit: Number.POSITIVE_INFINITY };
+      return places?.slice(rangeOf(query), false, query.limit).length ?? 0;
+    }
     return this.#records.get(collection)?.size ?? 0;
   }
 

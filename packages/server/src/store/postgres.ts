@@ -5,6 +5,7 @@ import {
   type Claim,
   type ClaimRequest,
   type CommitResult,
+  type CountRange,
   KEPT_REVISIONS,
   type ListQuery,
   type StoreDriver,
@@ -89,8 +90,10 @@ export class PostgresDriver implements StoreDriver {
     return rows.map((row) => row['QUERY PLAN']!);
   }
 
-  async count(collection: string): Promise<number> {
-    const [row] = await this.#read<{ count: number }>(COUNT, [collection]);
+  async count(collection: string, range?: CountRange): Promise<number> {
+    const [row] = await (range === undefined
+      ? this.#read<{ count: number }>(COUNT, [collection])
+      : this.#read<{ count: number }>(COUNT_RANGE, [collection, range.index, range.until ?? null]));
     return row!.count;
   }
 
@@ -183,6 +186,11 @@ export class PostgresDriver implements StoreDriver {
 
 const GET: Statement = { name: 'get', text: 'SELECT revision, body FROM record WHERE collection = $1 AND id = $2' };
 const COUNT: Statement = { name: 'count', text: 'SELECT count(*) AS count FROM record WHERE collection = $1' };
+const COUNT_RANGE: Statement = {
+  name: 'count range',
+  text: `SELECT count(*) AS count FROM entry
+    WHERE collection = $1 AND name = $2 AND ($3::text IS NULL OR value < $3::text COLLATE "C")`,
+};
 const REVISION: Statement = { name: 'revision', text: `SELECT value FROM counter WHERE name = 'revision'` };
 
 /** Whole revisions: up to the one that the last change within the limit belongs to. */

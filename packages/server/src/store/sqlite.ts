@@ -8,6 +8,7 @@ import {
   type Claim,
   type ClaimRequest,
   type CommitResult,
+  type CountRange,
   KEPT_REVISIONS,
   type ListQuery,
   type StoreDriver,
@@ -17,7 +18,7 @@ import { changesForgotten, closed } from './driver-errors.ts';
 import { openForReading } from './sqlite/connection.ts';
 import { guarded } from './sqlite/failures.ts';
 import { type FolderLock, lockFolder } from './sqlite/folder-lock.ts';
-import { listStatement } from './sqlite/list-sql.ts';
+import { countStatement, listStatement } from './sqlite/list-sql.ts';
 import { isMissing, openBeside, prepareFile, storeMissing } from './sqlite/store-file.ts';
 import { runUpkeep } from './sqlite/upkeep-request.ts';
 import { Writer } from './sqlite/writer.ts';
@@ -113,9 +114,9 @@ export class SqliteDriver implements StoreDriver {
     return rows.map((row) => String(row.detail));
   }
 
-  async count(collection: string): Promise<number> {
-    const statement = this.#listing('SELECT count(*) AS count FROM record WHERE collection = ?');
-    return (this.#read(() => statement.get(collection)) as { count: number }).count;
+  async count(collection: string, range?: CountRange): Promise<number> {
+    const { sql, parameters } = countStatement(collection, range);
+    return (this.#read(() => this.#listing(sql).get(...parameters)) as { count: number }).count;
   }
 
   async commit(batch: Batch): Promise<CommitResult> {

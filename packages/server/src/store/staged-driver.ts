@@ -1,5 +1,5 @@
 import { RekeyError } from '@rekey/core';
-import type { Batch, Change, Claim, CommitResult, ListQuery, StoreDriver, StoredRecord } from './driver.ts';
+import type { Batch, Change, Claim, CommitResult, CountRange, ListQuery, StoreDriver, StoredRecord } from './driver.ts';
 
 /** A record as it shall be: its sealed body, or null where it is deleted. */
 interface Staged {
@@ -52,7 +52,12 @@ export class StagedDriver implements StoreDriver {
     return this.#beneath.list(query);
   }
 
-  async count(collection: string): Promise<number> {
+  /** Of a range only where nothing is staged, as {@link list}. */
+  async count(collection: string, range?: CountRange): Promise<number> {
+    if (range !== undefined) {
+      if (this.#stagedIn(collection).length > 0) throw impossible('counted by an index');
+      return this.#beneath.count(collection, range);
+    }
     const changes = this.#stagedIn(collection).map(
       ({ base, write }) => Number(write !== null && write.body !== null) - Number(base !== 0),
     );

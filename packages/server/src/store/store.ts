@@ -29,10 +29,12 @@ import type {
   Claim,
   ClaimRequest,
   CommitResult,
+  CountRange,
   ListQuery,
   StoreDriver,
   StoredRecord,
 } from './driver.ts';
+import { type DurationCounts, Durations } from './durations.ts';
 import { fingerprintWrites, type PlacedValue } from './fingerprints.ts';
 import { Lru } from './lru.ts';
 import { RecordCache } from './record-cache.ts';
@@ -42,6 +44,9 @@ import { openRecord } from './sealed-record.ts';
 import type { Soon } from './soon.ts';
 import { StagedDriver } from './staged-driver.ts';
 import { KEYRING, type StoreKeys } from './store-keys.ts';
+
+/** A group commit on a common disk takes some milliseconds. Seconds. */
+const COMMIT_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
 /** The first one guesses; the others read. Only who writes the same value at the same moment is in the way. */
 const INDEX_ATTEMPTS = 6;
@@ -140,12 +145,15 @@ export class Store {
   readonly #values = new RecordCache<StoredRecord>(VALUE_CACHE, (stored) => stored.body.length);
   readonly #feed: CacheFeed;
   readonly #now: () => number;
+  readonly #monotonic: () => number;
+  readonly #commitTimes = new Durations(COMMIT_BOUNDS);
   readonly #followers: ForgetfulCache[] = [];
 
   constructor(options: StoreOptions) {
     const { driver, keyring, staleness: bound = DEFAULT_STALENESS, monotonic = () => performance.now() } = options;
     this.#driver = driver;
     this.#now = options.now ?? Date.now;
+    this.#monotonic = monotonic;
     this.keyring = keyring;
     this.keys = options.keys ?? null;
     this.#sealed = new SealedDriver(driver, keyring, this.keys);
@@ -169,6 +177,21 @@ export class Store {
   /** How old what is read may be while the store cannot be reached; null while it can. Milliseconds. */
   get staleAge(): number | null {
     return this.#feed.isStale ? this.#feed.age : null;
+  }
+
+  /** How old what is read from the caches may be, whether that is allowed or not; 0 where no other server writes. Milliseconds. */
+  get readAge(): number {
+    return this.#feed.age;
+  }
+
+  /** Whether the last look at a shared store was answered; of others: true. */
+  get isReachable(): boolean {
+    return !this.#feed.isLost;
+  }
+
+  /** How long commits took that were made. */
+  get commitTimes(): DurationCounts {
+    return this.#commitTimes.counts;
   }
 
   /** Keyed hash, 32 characters of base64url, stable for the store's life: for ids that must not tell a name. */
@@ -195,8 +218,9 @@ export class Store {
     return stored.map((record) => ({ ...openRecord(this.keyring, collection, record), indexValue: record.indexValue }));
   }
 
-  count(collection: CollectionName): Promise<number> {
-    return this.#driver.count(collection);
+  /** See {@link StoreDriver.count}. */
+  count(collection: CollectionName, range?: CountRange): Promise<number> {
+    return this.#driver.count(collection, range);
   }
 
   /**
@@ -210,11 +234,13 @@ export class Store {
     // What nobody could write is not forgotten: it is what is served until the store is back.
     if (this.#feed.isStale) throw storeAway();
     const values = valuesIn(writes);
+    const begun = this.#monotonic();
     try {
       const result = await (values.length === 0
         ? this.#sealed.write(writes, options)
         : this.#writeIndexed(writes, values, options));
       if (!result.committed) throw conflicting(result.conflict);
+      this.#commitTimes.took(this.#monotonic() - begun);
       this.#feed.sawOwn(result.revision);
       return result.revision;
     } finally {

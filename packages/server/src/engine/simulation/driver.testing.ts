@@ -1,5 +1,5 @@
 import { RekeyError } from '@rekey/core';
-import type { Batch, Claim, ClaimRequest, ListQuery, StoreDriver } from '../../store/driver.ts';
+import type { Batch, Claim, ClaimRequest, CountRange, ListQuery, StoreDriver } from '../../store/driver.ts';
 import type { SimulatedDisk } from './disk.testing.ts';
 import type { Effects } from './effects.testing.ts';
 
@@ -26,9 +26,10 @@ export class SimulatedDriver implements StoreDriver {
     return this.#disk.list(query);
   }
 
-  async count(collection: string) {
+  async count(collection: string, range?: CountRange) {
     if (this.#effects.isGone) await this.#effects.gone();
-    return this.#disk.count(collection);
+    if (range === undefined) return this.#disk.count(collection);
+    return this.#disk.list({ collection, ...range, limit: Number.POSITIVE_INFINITY }).length;
   }
 
   commit(batch: Batch) {

@@ -1,4 +1,4 @@
-import type { ListQuery } from '../driver.ts';
+import type { CountRange, ListQuery } from '../driver.ts';
 import { type Place, rangeOf } from '../list-range.ts';
 
 /** A statement and what to bind, in order. */
@@ -17,6 +17,18 @@ const NONE: Condition = { sql: '', parameters: [] };
 /** One range of one index in index order: at most a handful of different statements, each a single seek. */
 export function listStatement(query: ListQuery): ListStatement {
   return query.index === null ? byId(query) : byIndex(query, query.index);
+}
+
+/** Of an index its entries alone are counted: no record is read. */
+export function countStatement(collection: string, range?: CountRange): ListStatement {
+  if (range === undefined)
+    return { sql: 'SELECT count(*) AS count FROM record WHERE collection = ?', parameters: [collection] };
+  const { index, until } = range;
+  const bounds = until === undefined ? NONE : { sql: ' AND value < ?', parameters: [until] };
+  return {
+    sql: `SELECT count(*) AS count FROM entry WHERE collection = ? AND name = ?${bounds.sql}`,
+    parameters: [collection, index, ...bounds.parameters],
+  };
 }
 
 function byId(query: ListQuery): ListStatement {
