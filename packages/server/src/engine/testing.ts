@@ -32,6 +32,7 @@ import { Freezes } from './order/freezes.ts';
 import type { Holds } from './order/hold.ts';
 import { RotationHolds } from './order/rotation-holds.ts';
 import { HeldSecrets } from './rotation/held-secrets.ts';
+import { RotationCounts } from './rotation/rotation-counts.ts';
 import { type RotationAlerts, RotationJournal } from './rotation/rotation-journal.ts';
 import { Rotations } from './rotation/rotations.ts';
 import { EngineSecretAccess } from './rotation/secret-access.ts';
@@ -174,6 +175,7 @@ export interface Engine<C extends Clock = FakeClock> {
   readonly worker: Worker;
   readonly access: SecretAccess;
   readonly budget: LoginBudget;
+  readonly counts: RotationCounts;
   readonly holders: Holders;
   readonly freezes: Freezes;
   readonly holds: Holds;
@@ -204,7 +206,8 @@ export function assembleEngine<C extends Clock>(
   const audit = { append: async (entry: AuditEntry) => void audited.push(entry) };
   const boundary = options.boundary === undefined ? {} : { boundary: options.boundary };
   const parts = { store, clock, audit, alerts, log: options.log ?? silentLogger, ...boundary };
-  const journal = new RotationJournal(parts);
+  const counts = new RotationCounts();
+  const journal = new RotationJournal({ ...parts, counts });
   const held = new HeldSecrets();
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
   const freezes = new Freezes(store, (options.freezes ?? []).map(parseFreeze));
@@ -245,6 +248,7 @@ export function assembleEngine<C extends Clock>(
     worker,
     access,
     budget,
+    counts,
     holders,
     freezes,
     holds,

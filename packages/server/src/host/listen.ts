@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { type Clock, type Logger, RekeyError, systemClock } from '@rekey/core';
 import { isLoopback } from '../config/config.ts';
 import type { Face } from '../faces/face.ts';
+import type { RequestCounts } from './request-counts.ts';
 import { RequestHandler } from './request-handler.ts';
 import { followTlsFiles, readTlsFiles, type TlsFiles } from './tls-files.ts';
 
@@ -23,6 +24,8 @@ export interface ListenOptions {
   readonly clock?: Clock;
   /** How old answers may be while the store cannot be reached; null while it can. Milliseconds. */
   readonly staleAge?: () => number | null;
+  /** Where answers are counted. */
+  readonly counts?: RequestCounts;
   /** Longest body; bytes. 1 MiB if not given. */
   readonly bodyBytes?: number;
   /** How long a request may take to arrive; milliseconds. */

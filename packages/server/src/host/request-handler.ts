@@ -4,6 +4,7 @@ import { SourceReader } from '../auth/source.ts';
 import type { Face, FaceRequest, FaceResponse } from '../faces/face.ts';
 import { logFailure } from './failure-log.ts';
 import { type IncomingBody, readBody, readHead } from './incoming-request.ts';
+import type { RequestCounts } from './request-counts.ts';
 
 export interface RequestHandlerOptions {
   readonly faces: readonly Face[];
@@ -12,6 +13,8 @@ export interface RequestHandlerOptions {
   readonly bodyBytes?: number;
   /** How old answers may be while the store cannot be reached; null while it can. Milliseconds. */
   readonly staleAge?: () => number | null;
+  /** Where answers are counted. */
+  readonly counts?: RequestCounts;
 }
 
 /** Tells a client that the server also has rekey's native face, and where: AWS's answers never have it. */
@@ -31,6 +34,7 @@ export class RequestHandler {
   readonly #bodyBytes: number;
   readonly #stopping: AbortSignal;
   readonly #staleAge: (() => number | null) | undefined;
+  readonly #counts: RequestCounts | undefined;
 
   /** @param stopping aborted once no connection is to be kept. */
   constructor(options: RequestHandlerOptions, stopping: AbortSignal) {
@@ -40,6 +44,7 @@ export class RequestHandler {
     this.#bodyBytes = options.bodyBytes ?? BODY_BYTES;
     this.#stopping = stopping;
     this.#staleAge = options.staleAge;
+    this.#counts = options.counts;
   }
 
   readonly handle = (message: IncomingMessage, response: ServerResponse): void => {
@@ -72,21 +77,24 @@ export class RequestHandler {
   #send(answer: FaceResponse, request: FaceRequest, response: ServerResponse, face: Face | undefined): void {
     if (answer.failure !== undefined) logFailure(this.#log, request, face?.name ?? null, answer.failure);
     try {
-      this.#markStale(response);
+      const isStale = this.#markStale(response);
       write(answer, request, response, this.#stopping.aborted);
+      this.#counts?.answered(face?.name ?? null, answer.status, isStale);
     } catch (error) {
       this.#fail(error, request, response, face);
     }
   }
 
-  #markStale(response: ServerResponse): void {
+  #markStale(response: ServerResponse): boolean {
     const age = this.#staleAge?.() ?? null;
     if (age !== null) response.setHeader(STALE_HEADER, String(Math.ceil(age / 1000)));
+    return age !== null;
   }
 
   /** A face never throws; should one do so, neither caller nor log learn more than where. */
   #fail(error: unknown, request: FaceRequest, response: ServerResponse, face: Face | undefined): void {
     logFailure(this.#log, request, face?.name ?? null, error);
+    this.#counts?.answered(face?.name ?? null, 500, false);
     if (response.headersSent) response.destroy();
     else write(plainAnswer(500, 'The server failed; its log says more.', request.id), request, response, true);
   }

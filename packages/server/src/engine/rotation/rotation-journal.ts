@@ -5,6 +5,7 @@ import type { Entry, Store, StoreWrite } from '../../store/store.ts';
 import { type BoundaryHook, crossing, type DurablePoint } from '../boundary.ts';
 import type { HeldSecret } from './held-secrets.ts';
 import { auditOfChange, notMade } from './rotation-audit.ts';
+import type { RotationCounts } from './rotation-counts.ts';
 
 /** Tells people: what it returns is committed together with the record it is about. */
 export interface RotationAlerts {
@@ -22,6 +23,7 @@ export interface JournalParts {
   readonly alerts: RotationAlerts;
   readonly log: Logger;
   readonly boundary?: BoundaryHook;
+  readonly counts?: RotationCounts;
 }
 
 /** A change of a rotation that moves labels or numbers of its secret too. */
@@ -102,11 +104,12 @@ export class RotationJournal {
     further: readonly StoreWrite[],
     held: HeldSecret | null,
   ): Promise<Entry<RotationRecord>> {
-    const { store, alerts, boundary } = this.#parts;
+    const { store, alerts, boundary, counts } = this.#parts;
     const own: StoreWrite = { collection: 'rotation', id: before.id, record, expect: before.revision };
     const writes = [own, ...further, ...(await alerts.writesFor(before.record, record))];
     const fences = held === null ? [] : [held.claim];
     const revision = await crossing(boundary, point, () => store.commit(writes, { fences }));
+    counts?.saw(before.record, record);
     if (held !== null) held.record = record;
     return { id: before.id, revision, record };
   }

@@ -37,10 +37,16 @@ const ATTEMPTS = 20;
 export class LoginBudget {
   readonly limit: LoginLimit;
   readonly #parts: LoginBudgetParts;
+  #waits = 0;
 
   constructor(parts: LoginBudgetParts) {
     this.limit = parts.limit;
     this.#parts = parts;
+  }
+
+  /** Logins that this server put off because the budget of their account was spent. */
+  get waits(): number {
+    return this.#waits;
   }
 
   /** Counts a login that is about to be made, unless the budget is spent. */
@@ -53,6 +59,7 @@ export class LoginBudget {
       answer = until === null ? { charge: { account, at: now } } : { spentUntil: until };
       return until === null ? withLogin(record, this.limit, now) : record;
     });
+    if ('spentUntil' in answer) this.#waits += 1;
     return answer;
   }
 
@@ -72,7 +79,9 @@ export class LoginBudget {
   async spentUntil(account: string): Promise<number | null> {
     const { store, clock } = this.#parts;
     const entry = await store.get('login', keyOf(store, account));
-    return spentUntil(entry?.record ?? null, this.limit, clock.now());
+    const until = spentUntil(entry?.record ?? null, this.limit, clock.now());
+    if (until !== null) this.#waits += 1;
+    return until;
   }
 
   /** Why nobody logs in before that moment. */
