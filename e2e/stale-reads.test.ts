@@ -26,9 +26,12 @@ describe('a server that lost its store', { skip: startable ? false : why }, () =
     const [member] = await startCluster(postgres, context, { members: 1, schema: 'stale' });
     assert.ok(member);
     await member.server.stop();
-    await writeFile(join(member.dataFolder, 'rekey.yaml'), 'store: { staleReads: 10m }\n', { mode: 0o600 });
+    await writeFile(join(member.dataFolder, 'rekey.yaml'), 'store: { staleReads: 10m }\nmetrics: { open: true }\n', {
+      mode: 0o600,
+    });
     await member.start();
     const { endpoint } = member.server;
+    const metrics = async () => (await fetch(new URL('/metrics', endpoint))).text();
     const health = () => fetch(new URL('/healthz', endpoint));
     await member.client.call('CreateSecret', { Name: 'kept', SecretString: 'the value' });
     await member.client.call('CreateSecret', { Name: 'other', SecretString: 'another value' });
@@ -42,6 +45,7 @@ describe('a server that lost its store', { skip: startable ? false : why }, () =
     assert.equal(await textOf(reader, 'kept'), 'the value');
     await assert.rejects(textOf(reader, 'other'), /not authorized/);
     assert.equal((await health()).headers.get('rekey-stale-seconds'), null);
+    assert.match(await metrics(), /^rekey_store_reachable 1$/m);
 
     member.network.cut();
     await until(async () => (await health()).headers.get('rekey-stale-seconds'));
@@ -50,6 +54,10 @@ describe('a server that lost its store', { skip: startable ? false : why }, () =
     await assert.rejects(textOf(reader, 'other'), /not authorized/);
     const put = (text: string) => member.client.call('PutSecretValue', { SecretId: 'kept', SecretString: text });
     await assert.rejects(put('written without the store'), NOT_MADE);
+    const told = await metrics();
+    assert.match(told, /^rekey_store_reachable 0$/m);
+    assert.match(told, /^rekey_store_read_age_seconds [1-9]/m);
+    assert.match(told, /^rekey_stale_answers_total\{face="aws-secrets-manager"\} [1-9]/m);
     assert.equal(await textOf(reader, 'kept'), 'the value');
 
     member.network.mend();

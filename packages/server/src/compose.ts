@@ -19,6 +19,7 @@ import { Freezes } from './engine/order/freezes.ts';
 import { RotationHolds } from './engine/order/rotation-holds.ts';
 import { Quarantine } from './engine/quarantine/quarantine.ts';
 import { HeldSecrets } from './engine/rotation/held-secrets.ts';
+import { RotationCounts } from './engine/rotation/rotation-counts.ts';
 import { RotationJournal } from './engine/rotation/rotation-journal.ts';
 import { Rotations } from './engine/rotation/rotations.ts';
 import { EngineSecretAccess } from './engine/rotation/secret-access.ts';
@@ -28,12 +29,14 @@ import { TargetLook } from './engine/target/target-look.ts';
 import { openFaces } from './faces/index.ts';
 import { Authentication, nobody } from './host/authentication.ts';
 import { listen } from './host/listen.ts';
+import { RequestCounts } from './host/request-counts.ts';
 import { leaveServerNote, removeServerNote } from './host/server-note.ts';
 import { alertSenders } from './opening/alert-senders.ts';
 import { openAudit } from './opening/audit-opening.ts';
 import { openBackupSchedule } from './opening/backup/schedule-opening.ts';
 import { breachWebhooks, leakedFetcher, webhookRates } from './opening/breach-webhooks.ts';
 import { openKeyUpkeep } from './opening/key-upkeep.ts';
+import { openMetrics, scrapersOf } from './opening/metrics/metrics-opening.ts';
 import { ensureRoot, type RootCredentials, rootKeyOf } from './opening/root-credentials.ts';
 import { accessUnder, type MakeRotationFunction, rotationFunctions } from './opening/rotation-functions.ts';
 import { openStorage } from './opening/storage-opening.ts';
@@ -96,7 +99,7 @@ async function start(
   const { store, escrow, compactEscrow, followKeys, close: closeStorage } = await openStorage(config);
   closers.push(closeStorage);
   const { root, made } = await ensureRoot(store, environment, random);
-  const { audit, close: closeAudit } = await openAudit(config, store, log);
+  const { audit, lines: auditLines, close: closeAudit } = await openAudit(config, store, log);
   closers.push(closeAudit);
 
   const senders = alertSenders(config.webhooks);
@@ -107,7 +110,8 @@ async function start(
   const changes = new ChangeStream({ store, clock });
 
   const parts = { store, clock, audit, alerts, log, ...(boundary === undefined ? {} : { boundary }) };
-  const journal = new RotationJournal(parts);
+  const counts = new RotationCounts();
+  const journal = new RotationJournal({ ...parts, counts });
   const budget = new LoginBudget({ ...parts, limit: config.loginLimit });
   const held = new HeldSecrets();
   const access = new EngineSecretAccess({ ...parts, escrow, held, journal });
@@ -140,6 +144,8 @@ async function start(
     { ...parts, holder, followKeys },
     { dataFolder: config.dataFolder, shared: config.storeAddress !== null },
   );
+  const requests = new RequestCounts();
+  const version = versionOf();
   const service = createService({
     ...parts,
     escrow,
@@ -157,6 +163,7 @@ async function start(
     environments: config.environments,
     holds,
     keys: keyUpkeep.parts,
+    metrics: openMetrics(config.metrics, { ...parts, rotations: counts, requests, budget, auditLines, version }),
     access: { directory, uses, providers: rules },
     sts: { sessions, rootKeyId, verifyWebIdentity: (token) => webIdentities.verify(token) },
     random,
@@ -189,7 +196,7 @@ async function start(
   });
   const faces = openFaces({
     service,
-    version: versionOf(),
+    version,
     isReady: () => ready,
     staleAge: () => store.staleAge,
     breachWebhooks: {
@@ -199,9 +206,10 @@ async function start(
     },
     bySignature: (face, signedFor) => authentication.bySignature(face, signedFor),
     byTokenOrSignature: authentication.byTokenOrSignature('native', 'rekey'),
+    byScraper: authentication.byTokenOrSignature('metrics', 'rekey', scrapersOf(config.metrics)),
     refused: (request, action, error) => service.cases.refuse(nobody(request, action, error), error),
   });
-  const listener = await listen({ ...config, faces, log, staleAge: () => store.staleAge });
+  const listener = await listen({ ...config, faces, log, counts: requests, staleAge: () => store.staleAge });
   closers.push(() => listener.stop());
   const backups = openBackupSchedule({ ...parts, holder }, config);
   backups.start();

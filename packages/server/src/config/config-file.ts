@@ -133,6 +133,7 @@ const fileSchema = z.strictObject({
       webhooks: z.array(z.strictObject({ url: z.url(), secretFile: z.string() })).optional(),
     })
     .optional(),
+  metrics: z.strictObject({ open: z.boolean().optional(), tokenFile: z.string().min(1).optional() }).optional(),
   rotation: z
     .strictObject({
       concurrency: z.int().min(1).max(256).optional(),

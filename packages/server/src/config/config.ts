@@ -36,6 +36,14 @@ export interface BackupConfig {
   readonly keep: number;
 }
 
+/** Who may read metrics besides those whom a policy lets. */
+export interface MetricsConfig {
+  /** Whoever reaches the server may. */
+  readonly open: boolean;
+  /** File with the token of a scraper that may read them and nothing else; null for none. */
+  readonly tokenFile: string | null;
+}
+
 export interface ServerConfig {
   /** Null: memory store (`--dev`). */
   readonly dataFolder: string | null;
@@ -67,6 +75,7 @@ export interface ServerConfig {
   /** Folder of the second copy of the escrow journal; null for one copy only. */
   readonly escrowSecondFolder: string | null;
   readonly webhooks: readonly WebhookConfig[];
+  readonly metrics: MetricsConfig;
   readonly issuers: readonly IssuerConfig[];
   readonly rotationConcurrency: number;
   readonly rotationConcurrencyPerTarget: number;
@@ -141,6 +150,7 @@ export async function readConfig(
     auditFileBytes: file.audit?.fileBytes ?? 64 * 1024 * 1024,
     escrowSecondFolder: file.escrow?.secondFolder ?? null,
     webhooks: file.alerts?.webhooks ?? [],
+    metrics: { open: file.metrics?.open ?? false, tokenFile: file.metrics?.tokenFile ?? null },
     issuers: file.issuers ?? [],
     rotationConcurrency: file.rotation?.concurrency ?? 8,
     rotationConcurrencyPerTarget: file.rotation?.concurrencyPerTarget ?? 4,

@@ -6,6 +6,7 @@ import { awsStsFace } from './aws-sts/index.ts';
 import { type BreachWebhookFaceDeps, breachWebhookFace } from './breach-webhook/index.ts';
 import type { Face, FaceRequest } from './face.ts';
 import { healthFace } from './health/index.ts';
+import { metricsFace } from './metrics/index.ts';
 import { nativeFace } from './native/index.ts';
 
 /** What the faces stand on; each takes what it needs. */
@@ -26,6 +27,8 @@ export interface FacesParts {
   bySignature(face: string, service: string): (request: FaceRequest) => Caller | Promise<Caller>;
   /** Who it is by bearer token or by signature. @throws RekeyError `unauthenticated` */
   byTokenOrSignature(request: FaceRequest): Caller | Promise<Caller>;
+  /** The same, and the token of a scraper of metrics. @throws RekeyError `unauthenticated` */
+  byScraper(request: FaceRequest): Caller | Promise<Caller>;
   /** Audits a request that was refused before it was known whose it is, or before any use case had it. */
   refused(request: FaceRequest, action: string, error: unknown): Promise<void>;
 }
@@ -43,6 +46,7 @@ export function openFaces(parts: FacesParts): readonly Face[] {
     awsStsFace({ service, refused, authenticate: parts.bySignature('aws-sts', 'sts') }),
     nativeFace({ service, version, refused, authenticate: parts.byTokenOrSignature }),
     breachWebhookFace({ service, refused, ...parts.breachWebhooks }),
+    metricsFace({ service, refused, authenticate: parts.byScraper }),
     healthFace(parts),
   ];
 }

@@ -6,7 +6,7 @@ import {
   type VerifiedSignature,
   verifySignature,
 } from '../auth/sigv4.ts';
-import { bearerToken, verifyToken } from '../auth/token.ts';
+import { bearerToken, type TokenHolder, verifyToken } from '../auth/token.ts';
 import { type FaceRequest, headerOf } from '../faces/face.ts';
 import type { RootKey } from '../opening/root-credentials.ts';
 import type { AccessUses } from '../service/access/access-uses.ts';
@@ -101,11 +101,16 @@ export class Authentication {
   /**
    * By root's bearer token, or by a signature.
    *
+   * @param further who else may come with a token
    * @throws RekeyError `unauthenticated`
    */
-  byTokenOrSignature(face: string, service: string): (request: FaceRequest) => Promise<Caller> {
+  byTokenOrSignature(
+    face: string,
+    service: string,
+    further: readonly TokenHolder<Principal>[] = [],
+  ): (request: FaceRequest) => Promise<Caller> {
     const bySignature = this.bySignature(face, service);
-    const holders = [{ tokenHash: this.#root.tokenHash, principal: this.#principal }];
+    const holders = [{ tokenHash: this.#root.tokenHash, principal: this.#principal }, ...further];
     return async (request) => {
       if (!isBearer(request)) return bySignature(request);
       const principal = verifyToken(bearerToken(request), holders);

@@ -22,22 +22,22 @@ export function alertSenders(webhooks: readonly WebhookConfig[]): readonly Sende
   ];
 }
 
-/** A secret shared with somebody, from its file. */
-export function readSecret(file: string): string {
+/** A secret shared with somebody, from its file. @param what it is, for who reads the error */
+export function readSecret(file: string, what = 'webhook secret'): string {
   let secret: string;
   try {
     secret = readFileSync(file, 'utf8').trim();
   } catch (error) {
     throw new RekeyError(
       'invalid-input',
-      `cannot read the webhook secret ${file}: ${(error as NodeJS.ErrnoException).code}.`,
+      `cannot read the ${what} ${file}: ${(error as NodeJS.ErrnoException).code}.`,
       {
         reason: 'wrong-use',
       },
     );
   }
   if (secret.length >= 16) return secret;
-  throw new RekeyError('invalid-input', `the webhook secret in ${file} is shorter than 16 characters.`, {
+  throw new RekeyError('invalid-input', `the ${what} in ${file} is shorter than 16 characters.`, {
     reason: 'wrong-use',
   });
 }

@@ -1,7 +1,7 @@
 import { createPrivateKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import type { Logger } from '@rekey/core';
 import type { Checkpoint } from '../audit/checkpoint.ts';
-import type { AuditLog } from '../audit/entry.ts';
+import type { AuditEntry, AuditLog } from '../audit/entry.ts';
 import { FloodGuard } from '../audit/flood.ts';
 import { ChainedAuditLog } from '../audit/log.ts';
 import type { ServerConfig } from '../config/config.ts';
@@ -13,6 +13,8 @@ import { ensureServerId } from './server-id.ts';
 /** An audit log that is open, with what ends it. */
 export interface OpenAudit {
   readonly audit: AuditLog;
+  /** Entries put on record by this server since it started. */
+  lines(): number;
   close(): Promise<void>;
 }
 
@@ -21,8 +23,7 @@ export const SIGNING_KEY = 'audit-signing-key';
 
 /** The audit log of a data folder; without one (`--dev`) entries go to the log at level debug and nowhere else. */
 export async function openAudit(config: ServerConfig, store: Store, log: Logger): Promise<OpenAudit> {
-  if (config.dataFolder === null)
-    return { audit: { append: async (entry) => log.debug(entry, 'audit') }, close: async () => {} };
+  if (config.dataFolder === null) return openLogged(log);
   const serverId = config.storeAddress === null ? null : ensureServerId(config.dataFolder);
   const head = auditHeadOf(serverId);
   const chained = await ChainedAuditLog.open({
@@ -38,13 +39,24 @@ export async function openAudit(config: ServerConfig, store: Store, log: Logger)
     log,
   });
   const guard = new FloodGuard(chained, { log });
+  const before = chained.head.sequence;
   return {
     audit: guard,
+    lines: () => chained.head.sequence - before,
     async close() {
       await guard.close();
       await chained.close();
     },
   };
+}
+
+function openLogged(log: Logger): OpenAudit {
+  let lines = 0;
+  const append = async (entry: AuditEntry) => {
+    log.debug(entry, 'audit');
+    lines += 1;
+  };
+  return { audit: { append }, lines: () => lines, close: async () => {} };
 }
 
 async function storedCheckpoint(store: Store, head: string): Promise<Checkpoint | null> {

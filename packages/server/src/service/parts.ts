@@ -15,6 +15,7 @@ import type { HolderRecord } from '../store/collections.ts';
 import type { Store } from '../store/store.ts';
 import type { AccessOptions } from './access/access.ts';
 import type { KeyParts } from './keys.ts';
+import type { MetricParts } from './metrics.ts';
 import type { StsOptions } from './sts/sts.ts';
 import type { UpkeepParts } from './upkeep.ts';
 
@@ -38,6 +39,7 @@ export interface ServiceParts {
   readonly environments: Environments;
   readonly holds: Holds;
   readonly keys: KeyParts;
+  readonly metrics: MetricParts;
   readonly access: AccessOptions;
   readonly sts: StsOptions;
   readonly clock: Pick<Clock, 'now'>;

@@ -7,6 +7,7 @@ import { CorrectionCases } from './corrections.ts';
 import { Declarations } from './declaration/declarations.ts';
 import { FreezeCases } from './freezes.ts';
 import { KeyCases } from './keys.ts';
+import { MetricCases } from './metrics.ts';
 import type { ServiceParts } from './parts.ts';
 import { Permissions } from './permit.ts';
 import { purgeJob } from './purge.ts';
@@ -43,6 +44,7 @@ export interface Service {
   readonly simulation: SimulationCases;
   readonly passwords: RandomPasswords;
   readonly status: StatusCase;
+  readonly metrics: MetricCases;
   readonly upkeep: UpkeepCases;
   readonly keys: KeyCases;
   readonly access: Access;
@@ -76,6 +78,7 @@ export function createService(parts: ServiceParts): Service {
     simulation: new SimulationCases(parts, cases, permissions),
     passwords: new RandomPasswords(parts.random, cases),
     status: new StatusCase(parts, cases),
+    metrics: new MetricCases(parts.metrics, cases),
     upkeep: new UpkeepCases(parts.upkeep, cases),
     keys: new KeyCases(parts.keys, cases),
     access,

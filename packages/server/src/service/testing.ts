@@ -7,6 +7,7 @@ import { Holders } from '../engine/holders/holders.ts';
 import { type Engine, FakeClock, openEngine, seededRandom } from '../engine/testing.ts';
 import { AccessUses } from './access/access-uses.ts';
 import { AccessDirectory } from './access/directory.ts';
+import type { MetricParts } from './metrics.ts';
 import { createService, type Service } from './service.ts';
 import { Sessions } from './sts/sessions.ts';
 import type { StsOptions } from './sts/sts.ts';
@@ -31,6 +32,8 @@ export interface TestServiceOptions {
   readonly functions?: (access: SecretAccess, random: RandomSource) => FindRotationFunction;
   /** Who a web identity token speaks of; none is expected if left out. */
   readonly verifyWebIdentity?: StsOptions['verifyWebIdentity'];
+  /** None are told if left out. */
+  readonly metrics?: MetricParts;
   /** Two if left out. */
   readonly replicaRegions?: readonly string[];
 }
@@ -90,6 +93,7 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
       cancelWrap: async () => NO_KEY_STATUS,
       forget: async () => NO_KEY_STATUS,
     },
+    metrics: options.metrics ?? { open: false, read: async () => [] },
     access: { directory, uses, providers: { allowHttp: false } },
     sts: {
       sessions,
