@@ -19,6 +19,9 @@ const USAGE = `Usage: npm run simulation -- [options]
 const FAILURES_SHOWN = 20;
 /** Megabytes for short-lived objects: next to nothing of a history outlives it. */
 const YOUNG_GENERATION = 64;
+/** Real time one history may take on the slowest machine; a long one takes a hundredth of a second. Milliseconds. */
+const PATIENCE = 120_000;
+const NOTHING_PLAYED: Tally = { histories: 0, rotations: 0, logins: 0, struck: {}, cases: {}, failures: [] };
 
 const { values } = parseArgs({
   options: {
@@ -55,7 +58,7 @@ async function playAll(seed: number, histories: number, threads: number): Promis
   console.log(
     `Seed ${seed}: ${histories} histories on ${threads} threads; one lap over every fault at every effect is ${plan.lap}.`,
   );
-  const begun = performance.now();
+  const [begun, before] = [performance.now(), process.cpuUsage()];
   const all = { histories: 0, rotations: 0, logins: 0, failures: [] as Failure[] };
   const [struck, cases] = [new Map<string, number>(), new Map<string, number>()];
   const add = (tally: Tally) => {
@@ -71,27 +74,47 @@ async function playAll(seed: number, histories: number, threads: number): Promis
   };
   const progress = setInterval(() => tellProgress(all.histories, histories, begun), 5_000);
   await Promise.all(
-    Array.from({ length: threads }, (_, first) => inThread({ seed, first, end: histories, step: threads }, add)),
+    Array.from({ length: threads }, (_, first) =>
+      inThread({ seed, first, end: histories, step: threads, at: new SharedArrayBuffer(4) }, add),
+    ),
   );
   clearInterval(progress);
   tellProgress(all.histories, histories, begun);
-  console.log(`\n${all.rotations} rotations, ${all.logins} logins.`);
+  const { user, system } = process.cpuUsage(before);
+  const each = (user + system) / 1_000 / Math.max(1, all.histories);
+  console.log(
+    `\n${all.rotations} rotations, ${all.logins} logins; ${each.toFixed(2)} ms of processor time each history.`,
+  );
   console.log(`Faults that struck:\n${table(struck)}\nRecovery cases used:\n${table(cases)}`);
   const broken = all.failures.length;
   console.log(broken === 0 ? 'All promises were kept.' : `${broken} histories broke a promise.`);
   process.exitCode = broken === 0 ? 0 : 1;
 }
 
+/** Plays a shard in a thread of its own; a history that never ends, or ends the thread, is told as a failure. */
 function inThread(shard: Shard, tell: (tally: Tally) => void): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const thread = new Worker(new URL('./shard.testing.ts', import.meta.url), {
-      workerData: shard,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+  const thread = new Worker(new URL('./shard.testing.ts', import.meta.url), {
+    workerData: shard,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION },
+  });
+  const playing = new Int32Array(shard.at);
+  let [last, since, broken] = [-1, performance.now(), 'its thread ended before it'];
+  const watch = setInterval(() => {
+    const n = Atomics.load(playing, 0);
+    if (n !== last) [last, since] = [n, performance.now()];
+    if (performance.now() - since < PATIENCE) return;
+    broken = `it comes to no end: ${PATIENCE / 1_000} s of real time`;
+    void thread.terminate();
+  }, 1_000);
+  return new Promise((resolve) => {
+    thread.on('message', tell).on('error', (error) => {
+      broken = `its thread failed: ${String(error)}`;
     });
-    thread
-      .on('message', tell)
-      .on('error', reject)
-      .on('exit', () => resolve());
+    thread.on('exit', (code) => {
+      clearInterval(watch);
+      if (code !== 0) tell({ ...NOTHING_PLAYED, failures: [{ n: Atomics.load(playing, 0), broken }] });
+      resolve();
+    });
   });
 }
 

@@ -54,7 +54,7 @@ async function perform(world: World, act: Act): Promise<void> {
 /** Until nothing is left to do by itself. */
 async function drive(world: World): Promise<void> {
   for (let turn = 0; turn < MOST_TURNS; turn += 1) {
-    await tick(world);
+    if (turn > 0 || isSomethingToDo(world)) await tick(world);
     if (world.promises.broken !== null) return;
     const pause = pauseBefore(world);
     if (pause === null) return;
@@ -63,6 +63,15 @@ async function drive(world: World): Promise<void> {
   }
   const [open] = world.promises.open();
   world.promises.break(`it comes to no end: ${JSON.stringify(open)}`);
+}
+
+/** A pass of workers that find nothing costs as much as a step of a rotation. */
+function isSomethingToDo({ promises, servers, disk, now }: World): boolean {
+  const ahead = Math.max(0, ...servers.map(({ clock }) => clock.offset));
+  const { plannedAt, deadlineAt } = promises.secret.rotation ?? { plannedAt: null, deadlineAt: null };
+  const isDue = [plannedAt, deadlineAt].some((at) => at !== null && at <= now + ahead);
+  const isAtWork = servers.some(({ work }) => work !== null);
+  return isDue || isAtWork || promises.open().length > 0 || disk.count('alert') + disk.count('setting') > 0;
 }
 
 /** One pass of every server that is awake, side by side. */
