@@ -307,6 +307,8 @@ describe('restoring a backup', () => {
       restore(folder),
       (error: unknown) => error instanceof RekeyError && error.code === 'integrity',
     );
+    writeFileSync(backup, 'a text, and no backup at all\n'.repeat(100));
+    await assert.rejects(restore(folder), refusal('store-damaged', `The backup ${backup} is damaged`, 'take another'));
     rmSync(backup);
     await assert.rejects(restore(folder), refusal('backup-missing', backup));
     assert.equal(existsSync(folder), false);

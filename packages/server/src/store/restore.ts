@@ -65,6 +65,17 @@ async function verify(backup: string, seal: Seal, now: () => number): Promise<vo
     const message = `There is no backup at ${backup}; name the file that \`rekey backup\` wrote.`;
     throw new RekeyError('invalid-state', message, { reason: 'backup-missing' });
   }
+  try {
+    await look(backup, seal, now);
+  } catch (error) {
+    if (!(error instanceof RekeyError) || error.reason !== 'store-damaged') throw error;
+    // The store's own sentence says to restore a backup: no advice to somebody who is at it.
+    const message = `The backup ${backup} is damaged: it was cut, altered, or is none; nothing was restored, take another.`;
+    throw new RekeyError('integrity', message, { reason: 'store-damaged', cause: error });
+  }
+}
+
+async function look(backup: string, seal: Seal, now: () => number): Promise<void> {
   const driver = openSqliteDriver({ file: backup, create: false, readOnly: true });
   const store = await openStore({ driver, seal, create: false, now, place: backup });
   try {
