@@ -45,7 +45,10 @@ async function backup(file: string, options: WhereOptions & { json: boolean }): 
   } else {
     await backupDataFolder(options.data ?? DEFAULT_DATA_FOLDER, file);
   }
-  output.result({ file }, () => `${file}: backup written; it opens only with the key file of the store`);
+  output.result(
+    { file },
+    () => `${file}: backup written; it opens only with the key of the store (\`rekey keys status\` names it)`,
+  );
 }
 
 type VerifyOptions = ServeFlags & { readonly escrow: readonly string[]; readonly json: boolean };
