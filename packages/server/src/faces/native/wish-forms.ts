@@ -28,7 +28,8 @@ export const rotationBody = z.strictObject({
 export const adoptionBody = rotationBody.extend({ versionId: z.string().min(1).max(64).optional() });
 export type RotationBody = z.infer<typeof rotationBody>;
 
-const reason = z.string().trim().min(3, 'takes a reason').max(256);
+const A_REASON = 'takes a reason of 3 to 256 characters';
+const reason = z.string().trim().min(3, A_REASON).max(256, A_REASON);
 export const rotateBody = z.strictObject({ overrideFreeze: reason.optional(), overrideGate: reason.optional() });
 
 export const freezeBody = z.strictObject({
