@@ -13,7 +13,7 @@ interface Options extends DeclarationOptions {
 export function addApply(program: Command): void {
   withDeclarationOptions(program.command('apply'))
     .description('make users, groups, roles, policies, providers and rotation settings as rekey.yaml declares')
-    .option('--yes', 'do not ask before it is applied', false)
+    .option('--yes', 'do not ask before it is applied (nobody is asked with --json or without a terminal)', false)
     .action(apply);
 }
 

@@ -43,7 +43,11 @@ export function addSetup(program: Command): void {
     .option('--overlap <duration>', 'how long the old value stays valid (default 1h)')
     .option('--via <host:port>', 'pooler that must accept the new credential')
     .option('--end-sessions', 'end sessions of the retired credential')
-    .option('--yes', 'do not ask before the rotation is scheduled', false)
+    .option(
+      '--yes',
+      'do not ask before the rotation is scheduled (nobody is asked with --json or without a terminal)',
+      false,
+    )
     .addHelpText(
       'after',
       `
