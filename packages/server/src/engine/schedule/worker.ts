@@ -1,11 +1,4 @@
-import {
-  CURRENT,
-  type FindRotationFunction,
-  messageOf,
-  RekeyError,
-  type RotationRecord,
-  type SecretRecord,
-} from '@rekey/core';
+import { CURRENT, type FindRotationFunction, RekeyError, type RotationRecord, type SecretRecord } from '@rekey/core';
 import type { ListedEntry } from '../../store/store.ts';
 import { urgencyOf } from '../../store/turn-index.ts';
 import type { Holds } from '../order/hold.ts';
@@ -18,9 +11,11 @@ import { Runner } from '../rotation/runner.ts';
 import type { LoginBudget } from '../target/login-budget.ts';
 import { TargetProofs } from '../target/target-proof.ts';
 import { findLabelled } from '../versions.ts';
+import { Backlog, type Candidate, type Offered } from './backlog.ts';
 import { OverdueWatch, overdueCondition } from './overdue.ts';
 import { Pauses } from './pauses.ts';
 import { type Caps, DEFAULT_CAPS, RunSlots } from './run-slots.ts';
+import { reasonOf, told } from './told.ts';
 import { byTurn, listFirst, listUrgent } from './turn.ts';
 
 /** Something else that has to be done from time to time (purging deleted secrets, say). */
@@ -87,6 +82,7 @@ export class Worker {
   readonly #runner: Runner;
   readonly #slots: RunSlots;
   readonly #overdue: OverdueWatch;
+  readonly #backlog: Backlog;
   readonly #pauses = new Pauses();
   readonly #running = new Map<string, Promise<void>>();
   readonly #jobsRanAt = new Map<string, number>();
@@ -106,6 +102,7 @@ export class Worker {
     this.#runner = new Runner({ ...parts, proofs, stepTimeout, fencelessStepTimeout }, parts.findFunction);
     this.#slots = new RunSlots(parts.settings.caps);
     this.#overdue = new OverdueWatch(parts);
+    this.#backlog = new Backlog(parts.settings.pollInterval);
   }
 
   start(): void {
@@ -133,6 +130,7 @@ export class Worker {
   /** Something may be due now: look at once. */
   wake(): void {
     this.#place = null;
+    this.#backlog.forget();
     this.#nap.abort('awake');
   }
 
@@ -146,8 +144,10 @@ export class Worker {
     const { clock, settings } = this.#parts;
     while (!this.#stopped) {
       this.#nap = new AbortController();
-      if (this.#comeBackAt <= clock.now()) this.#comeBackAt = Number.POSITIVE_INFINITY;
-      await this.#pass(() => this.#stopped);
+      const isTime = this.#comeBackAt <= clock.now();
+      if (isTime) this.#comeBackAt = Number.POSITIVE_INFINITY;
+      if (!isTime && this.#backlog.stands(clock.now())) await this.#fillUp(() => this.#stopped);
+      else await this.#pass(() => this.#stopped);
       const pause = Math.min(settings.pollInterval, Math.max(0, this.#comeBackAt - clock.now()));
       if (!this.#stopped) await clock.sleep(pause, this.#nap.signal);
     }
@@ -155,12 +155,22 @@ export class Worker {
 
   /** A pass never throws: what fails is told, and tried again in the next one. */
   async #pass(letGo: () => boolean): Promise<void> {
+    this.#backlog.look(this.#parts.clock.now());
     await this.#guarded('looking at what is due', async () => {
       if (await isQuarantined(this.#parts.store)) return;
       await this.#runJobs();
       await this.#beginDue();
       await this.#overdue.look();
       await this.#startRuns(letGo);
+    });
+  }
+
+  /** A place has become free between two passes. */
+  async #fillUp(letGo: () => boolean): Promise<void> {
+    await this.#guarded('going on with what is due', async () => {
+      if (await isQuarantined(this.#parts.store)) return;
+      await this.#startUrgent(letGo);
+      await this.#startWaiting(letGo);
     });
   }
 
@@ -202,10 +212,9 @@ export class Worker {
     const isLong = goesOnReading || listed.length === PAGE;
     const first = isLong ? await listFirst(store, clock.now(), PAGE) : [];
     const rest = listed.map(({ record }) => record);
-    for (const record of byTurn([...first, ...rest], clock.now())) {
-      if (this.#slots.free <= 0) return;
-      await this.#startRun(record, letGo);
-    }
+    this.#backlog.found(byTurn([...first, ...rest], clock.now()));
+    await this.#startWaiting(letGo);
+    if (this.#slots.free <= 0) return;
     const last = listed.at(-1);
     this.#place = listed.length < PAGE || last === undefined ? null : { value: last.indexValue ?? '', id: last.id };
   }
@@ -216,21 +225,31 @@ export class Worker {
     if (!this.#slots.hasReserve) return;
     for (const record of await listUrgent(store, 1, clock.now(), PAGE)) {
       if (!this.#slots.hasReserve) return;
-      await this.#startRun(record, letGo);
+      await this.#startRun({ record }, letGo);
     }
   }
 
-  async #startRun(record: RotationRecord, letGo: () => boolean): Promise<void> {
+  #startWaiting(letGo: () => boolean): Promise<void> {
+    return this.#backlog.offer(
+      () => this.#slots.free > 0,
+      (candidate) => this.#startRun(candidate, letGo),
+    );
+  }
+
+  async #startRun(candidate: Candidate, letGo: () => boolean): Promise<Offered> {
     const { clock } = this.#parts;
-    if (this.#running.has(record.secretId) || this.#pauses.isPaused(record.id, clock.now())) return;
-    const target = await this.#targetOf(record);
-    if (!this.#slots.take(target, { urgent: urgencyOf(record) === 1 })) return;
+    const { record } = candidate;
+    if (this.#running.has(record.secretId) || this.#pauses.isPaused(record.id, clock.now())) return 'gone';
+    candidate.target ??= await this.#targetOf(record);
+    const { target } = candidate;
+    if (!this.#slots.take(target, { urgent: urgencyOf(record) === 1 })) return 'passed-over';
     const run = this.#run(record, letGo).finally(() => {
       this.#slots.give(target);
       this.#running.delete(record.secretId);
       this.#nap.abort('awake');
     });
     this.#running.set(record.secretId, run);
+    return 'started';
   }
 
   async #run(record: RotationRecord, letGo: () => boolean): Promise<void> {
@@ -323,15 +342,4 @@ export class Worker {
   async #settled(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running.values());
   }
-}
-
-/** Texts of errors that are not ours stay out of logs: drivers put connection strings there. */
-function told(error: unknown): string {
-  return error instanceof RekeyError
-    ? messageOf(error)
-    : `an unexpected ${error instanceof Error ? error.name : 'failure'}`;
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof RekeyError ? error.reason : 'unexpected';
 }
