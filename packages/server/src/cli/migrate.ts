@@ -53,12 +53,17 @@ async function migrate(options: Options): Promise<void> {
   output.result({ to: place, ...moved }, () =>
     [
       `${counted(moved.records, 'record')} moved to ${place} and compared (SHA-256 ${moved.digest.slice(0, 16)}…)`,
-      to === null
-        ? `start it: take \`store\` out of rekey.yaml, then rekey serve --data ${options.data}`
-        : `start it: rekey serve --data ${options.data} --store ${to}`,
+      startOf(options.data, to),
       'the source is as it was: never start a server on it again, or both rotate the same credentials',
     ].join('\n'),
   );
+}
+
+/** With user, schema and TLS options: without them the server would log in as somebody else, or in clear. */
+export function startOf(dataFolder: string, to: PostgresAddress | null): string {
+  return to === null
+    ? `start it: take \`store\` out of rekey.yaml, then rekey serve --data ${dataFolder}`
+    : `start it: rekey serve --data ${dataFolder} --store '${to.withoutPassword()}'`;
 }
 
 /** Null: into the folder. Only the environment may hold the password. */
