@@ -33,8 +33,13 @@ export function guardAdmin(rotator: Rotator, current: string, admin: string): vo
   );
 }
 
+/** What JSON takes for white space (RFC 8259, section 2), then a brace. */
+const OBJECT_BEGINS = /^[ \t\n\r]*\{/;
+
 /** Members of a JSON object; null for a value of any other form. */
 export function membersOf(text: string): CredentialFields | null {
+  // A plain value is the usual case of no object, and an exception costs more than the rest of a step.
+  if (!OBJECT_BEGINS.test(text)) return null;
   try {
     const parsed: unknown = JSON.parse(text);
     return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed)
