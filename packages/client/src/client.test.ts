@@ -193,6 +193,27 @@ test('the native face is signed for its own service, or carries the bearer token
   assert.equal(server.requests[1]!.body, '{"wait":true}');
 });
 
+test('access keys go before REKEY_TOKEN, which is used only where there are none', async () => {
+  const nowhere = { AWS_CONFIG_FILE: '/nowhere', AWS_SHARED_CREDENTIALS_FILE: '/nowhere', REKEY_TOKEN: 'root' };
+  const keys = { AWS_ACCESS_KEY_ID: 'AKIDOFAUSER', AWS_SECRET_ACCESS_KEY: 'key' };
+  await open({ environment: nowhere }).native('GET', '/rekey/status');
+  await open({ environment: { ...nowhere, ...keys }, credentials: undefined }).native('GET', '/rekey/status');
+  await open({ environment: nowhere, credentials: undefined }).native('GET', '/rekey/status');
+  const sent = server.requests.map(({ headers }) => String(headers.authorization));
+  assert.match(sent[0]!, /Credential=AKIDEXAMPLE\//);
+  assert.match(sent[1]!, /Credential=AKIDOFAUSER\//);
+  assert.equal(sent[2], 'Bearer root');
+});
+
+test('access keys that are not complete are told of, and REKEY_TOKEN does not act in their place', async () => {
+  const nowhere = { AWS_CONFIG_FILE: '/nowhere', AWS_SHARED_CREDENTIALS_FILE: '/nowhere', REKEY_TOKEN: 'root' };
+  for (const half of [{ AWS_ACCESS_KEY_ID: 'AKID' }, { AWS_SECRET_ACCESS_KEY: 'key' }, { AWS_PROFILE: 'gone' }]) {
+    const client = open({ environment: { ...nowhere, ...half }, credentials: undefined });
+    await assert.rejects(client.native('GET', '/rekey/status'), { code: 'configuration' });
+  }
+  assert.equal(server.requests.length, 0);
+});
+
 test('a native POST is not sent twice when nobody knows whether it was carried out, but is when it was turned away', async () => {
   server.misbehave('reset');
   await assert.rejects(open().native('POST', '/rekey/x', {}), { code: 'unreachable' });

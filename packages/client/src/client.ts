@@ -2,7 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { Acknowledgement } from './acknowledger.ts';
 import type { ChangesAnswer, ChangesRequest } from './change-watch.ts';
 import { type Clock, systemClock } from './clock.ts';
-import { CredentialKeeper, type CredentialSource, credentialsFromEnvironment } from './credentials.ts';
+import {
+  CredentialKeeper,
+  type CredentialSource,
+  credentialsFromEnvironment,
+  tokenFromEnvironment,
+} from './credentials.ts';
 import type { RandomNumber } from './delays.ts';
 import { type Environment, findServer, type Server } from './environment.ts';
 import { RekeyClientError } from './errors.ts';
@@ -18,7 +23,10 @@ export interface SecretsClientOptions {
   readonly region?: string | undefined;
   /** Default: {@link credentialsFromEnvironment}. */
   readonly credentials?: CredentialSource | undefined;
-  /** Bearer token for {@link SecretsClient.native}, sent instead of a signature. Default: `REKEY_TOKEN`. */
+  /**
+   * Bearer token for {@link SecretsClient.native}, sent instead of a signature. Default: `REKEY_TOKEN` where there are
+   * no access keys, neither in `credentials` nor in the environment: whoever has both is the one whose keys they are.
+   */
   readonly token?: string | undefined;
   /** Milliseconds for one attempt. Default 5,000: longer outlives a slow server, shorter finds a dead one sooner. */
   readonly timeout?: number | undefined;
@@ -148,7 +156,7 @@ export class SecretsClient {
     if (!path.startsWith('/') || request.url.origin !== origin.origin)
       throw new RekeyClientError('configuration', 'The path of a native call must begin with one slash.');
     const what = `${method} ${request.url.pathname} failed`;
-    const bearerToken = this.#options.token || this.#environment.REKEY_TOKEN || null;
+    const bearerToken = await this.#findToken();
     const repeatable = REPEATABLE_METHODS.has(method);
     const call = { what, request, region, bearerToken, repeatable, sent: body, service: 'rekey' } as const;
     return readObject(await this.#requester.perform(call), what);
@@ -176,6 +184,12 @@ export class SecretsClient {
     query.set('wait', `${CHANGES_WAIT / 1_000}s`);
     const over = { signal, timeout: CHANGES_WAIT + (this.#options.timeout ?? DEFAULT_TIMEOUT) };
     return changesAnswer(await this.#native('GET', `/rekey/changes?${query}`, undefined, over));
+  }
+
+  async #findToken(): Promise<string | null> {
+    const { token, credentials } = this.#options;
+    if (token) return token;
+    return credentials === undefined ? tokenFromEnvironment(this.#environment) : null;
   }
 
   #findServer(): Promise<Server> {

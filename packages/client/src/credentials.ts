@@ -23,6 +23,17 @@ export function credentialsFromEnvironment(environment: Environment = process.en
   return async () => fromVariables(environment) ?? fromProfile(await readProfile(environment), environment);
 }
 
+/**
+ * `REKEY_TOKEN`, where there are no access keys: native calls are then asked as whom all other calls are asked. Keys or a
+ * profile that are named but not complete are a mistake to be told, not a reason to act as somebody mightier.
+ */
+export async function tokenFromEnvironment(environment: Environment): Promise<string | null> {
+  const { REKEY_TOKEN: token, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_PROFILE } = environment;
+  if (!token || AWS_ACCESS_KEY_ID || AWS_SECRET_ACCESS_KEY || AWS_PROFILE) return null;
+  const { aws_access_key_id, aws_secret_access_key } = await readProfile(environment);
+  return aws_access_key_id || aws_secret_access_key ? null : token;
+}
+
 function fromVariables(environment: Environment): Credentials | null {
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = environment;
   if (!accessKeyId || !secretAccessKey) return null;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { credentialsFromEnvironment, RekeyClientError, SecretsClient } from '@rekey/client';
+import { RekeyClientError, SecretsClient } from '@rekey/client';
 import { DEFAULT_DATA_FOLDER } from '../config/config.ts';
 import { readRunningServer } from '../host/running-server.ts';
 import { wrongUse } from './output.ts';
@@ -32,7 +32,7 @@ export async function connect(
       new SecretsClient({
         endpoint: options.endpoint,
         region: regionOf(environment),
-        credentials: credentialsFromEnvironment(environment),
+        environment,
       }),
     );
   const folder = options.data ?? DEFAULT_DATA_FOLDER;

@@ -4,8 +4,8 @@ import { EXIT, reportFailure } from './output.ts';
 const EPILOGUE = `
 Finding the server:
   --endpoint URL (REKEY_ENDPOINT) speaks to a running server, with credentials as AWS's tools find them
-  (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile). Root's REKEY_TOKEN, where it is set, goes before these for all that is no call of AWS's API
-  (rotate, breach, status, keys …): unset it to act as somebody else.
+  (AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile). Root's REKEY_TOKEN is used only where there are no
+  access keys, and only for what is no call of AWS's API (rotate, breach, status, keys …).
   --data DIR (REKEY_DATA, default ./rekey-data) finds the server that runs on that folder and acts as its root.
 
 Exit codes: 0 success, 1 failure, 2 wrong use.`;
