@@ -6,13 +6,31 @@ import type { Doubt } from './rotation.ts';
 import { inSwitchWindow, intending, notTaken, stepDone, waiting } from './rotation-change.ts';
 
 /**
+ * How long a refused login is no proof that a value which may have been set before is held nowhere: a pooler before the
+ * target judges logins by the passwords it read some time ago. Milliseconds.
+ */
+const SETTLING = 30 * 60_000;
+
+/**
  * The record after logins said something about a doubt; null where the target rejected the value and does not hold it,
  * so that a fresh one may be made. Pure.
  */
 export function resolved(record: RotationRecord, doubt: Doubt, found: Finding, now: number): RotationRecord | null {
   if (found.verdict === 'taken') return taken(record, doubt, now);
   if (found.verdict === 'could-not-look') return lookAgain(record, found.reason, now);
-  return doubt === 'value-rejected' ? null : setAgain(record, doubt, found.verdict, now);
+  if (doubt !== 'value-rejected') return setAgain(record, doubt, found.verdict, now);
+  const settled = doubtfulSetOf(record) + SETTLING;
+  return settled <= now || inSwitchWindow(record) ? null : waiting(record, settled, UNSETTLED);
+}
+
+const UNSETTLED =
+  'The target rejected the new value, and an earlier attempt may have set it all the same: before another is made it is looked at again.';
+
+/** When it last became doubtful whether the target had been given this very value. */
+function doubtfulSetOf({ steps }: RotationRecord): number {
+  const made = steps.findLastIndex(({ step, outcome }) => step === 'create' && outcome === 'done');
+  const doubtful = steps.slice(made + 1).findLast(({ step, outcome }) => step === 'set' && outcome === 'unknown');
+  return doubtful?.finishedAt ?? Number.NEGATIVE_INFINITY;
 }
 
 function taken(record: RotationRecord, doubt: Doubt, now: number): RotationRecord {
