@@ -155,8 +155,10 @@ async function settle(world: World): Promise<void> {
     // A fault may strike in the last look, too, or something happen before it is told: then there is another.
     const act = wanted(world, visit);
     if (act === null) {
-      if (visit + 1 < MOST_VISITS && isTold(world)) continue;
-      return checkEnd(world);
+      if (visit + 1 === MOST_VISITS || !isTold(world)) return checkEnd(world);
+      // The claim of a server that died runs out, and so does what a pooler remembers.
+      await world.time.pass(15 * 60_000);
+      continue;
     }
     await world.time.pass(15 * 60_000);
     world.trace?.(`${act} (somebody mends it):`);

@@ -101,6 +101,20 @@ const FOUND: Readonly<Record<string, History>> = {
       { server: 0, at: 55, fault: { kind: 'store-reply-lost', times: 3 } },
     ],
   },
+  'a value that was set with its reply lost, is refused by a pooler that is behind, and then rejected by the target': {
+    ...{ seed: 947_220_091, strategy: 'dual-password', admin: true, servers: 1, scheduled: false },
+    acts: ['rotate'],
+    faults: [
+      { server: 0, at: 22, fault: { kind: 'pooler-stale', milliseconds: 60_000 } },
+      { server: 0, at: 25, fault: { kind: 'store-fails', times: 1 } },
+      { server: 0, at: 41, fault: { kind: 'target', operation: 'set', fault: 'rejects-value', times: 2 } },
+    ],
+  },
+  'a server that dies as it ends a repair, so that its claim holds up the last look': {
+    ...{ seed: 1_964_658_047, strategy: 'alternating-users', admin: true, servers: 1, scheduled: false },
+    acts: ['hand-over', 'put-target-back', 'look'],
+    faults: [{ server: 0, at: 53, fault: { kind: 'dies' } }],
+  },
   'a value put by hand just as the last look begins': {
     ...{ seed: 1_250_823_645, strategy: 'single-user', admin: true, servers: 1, scheduled: false },
     acts: ['put-target-back', 'repair'],
