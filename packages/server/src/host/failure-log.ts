@@ -7,10 +7,15 @@ import type { FaceRequest } from '../faces/face.ts';
  */
 export function logFailure(log: Logger, request: FaceRequest, face: string | null, error: unknown): void {
   const { method, path, id } = request;
-  const where = { face, method, path, requestId: id };
+  const where = { face, method, path: withoutLeaked(path), requestId: id };
   if (error instanceof RekeyError && error.code !== 'bug')
     log.error({ ...where, reason: error.reason }, `request ${id} failed: ${messageOf(withCause(error))}`);
   else log.error({ ...where, ...placeOf(error) }, `request ${id} failed inside the server; this is a bug in rekey`);
+}
+
+/** What leaked is easily typed as the name of a secret. */
+function withoutLeaked(path: string): string {
+  return path.replace(/^(\/rekey\/secrets\/)[^/]*(?=\/breach$)/, '$1…');
 }
 
 /** The audit's own failure stands behind the one that names it. */

@@ -3,7 +3,11 @@ import type { BreachReport } from '../engine/breach/breaches.ts';
 import { findLabelled } from '../engine/versions.ts';
 import type { BreachCase, BreachRecord, BreachSettings } from '../store/breach-record.ts';
 import type { ServiceParts } from './parts.ts';
+import { leakedNotFound } from './refusals.ts';
 import type { UseCases } from './use-case.ts';
+
+/** What leaked is easily typed as the name: what no secret is called is neither audited nor repeated. */
+const UNNAMED = { resource: 'an unknown name', notFound: leakedNotFound };
 
 /** How somebody wants a breach dealt with; what is left out is as configured. */
 export interface BreachWish {
@@ -31,7 +35,7 @@ export class BreachCases {
   /** The value in use of a secret leaked, and with it what still is in its overlap. */
   reportSecret(caller: Caller, secretId: string, { settings, note }: BreachWish): Promise<BreachView> {
     const action = 'rekey:ReportBreach';
-    return this.#cases.onSecret({ caller, action, secretId }, async ({ id, record }, trail) => {
+    return this.#cases.onSecret({ caller, action, secretId, unnamed: UNNAMED }, async ({ id, record }, trail) => {
       const current = findLabelled(record, CURRENT)?.id ?? null;
       if (current === null)
         throw new RekeyError('invalid-state', `${record.name} has no value that could have leaked.`, {

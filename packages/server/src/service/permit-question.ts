@@ -11,6 +11,8 @@ export interface PermitQuestion {
   readonly resource: string;
   /** What the request calls it, which is all that a refusal repeats: a refusal does not tell what there is. */
   readonly asked: string;
+  /** What a refusal says instead of that, whether there is such a secret or not. */
+  readonly told?: string;
   /** The secret concerned; null where there is none (yet). */
   readonly secret: SecretRecord | null;
   /** Tags of what is concerned where that is no secret. */

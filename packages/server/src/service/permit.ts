@@ -88,14 +88,13 @@ export class NotPermitted extends RekeyError {
   /** What decided, for audit. */
   readonly statement: string;
 
-  constructor({ caller, action, asked }: PermitQuestion, decision: Decision) {
+  constructor({ caller, action, asked, told = asked }: PermitQuestion, decision: Decision) {
     const principal = caller.principal.arn;
     const why = describeDenial(decision, action);
-    const sentence =
-      `User: ${principal} is not authorized to perform: ${action} on resource: ${asked} ${why}`.trimEnd();
+    const sentence = `User: ${principal} is not authorized to perform: ${action} on resource: ${told} ${why}`.trimEnd();
     super('not-permitted', sentence, {
       reason: 'not-permitted',
-      facts: { sentence, principal, action, resource: asked },
+      facts: { sentence, principal, action, resource: told },
     });
     this.statement = describeDecision(decision);
   }

@@ -9,6 +9,13 @@ export function secretNotFound(secretId: string): RekeyError {
   return new RekeyError('not-found', `There is no secret "${secretId}".`, { reason: 'secret-not-found' });
 }
 
+/** For who may have typed what leaked as the name: it is not repeated. */
+export function leakedNotFound(): RekeyError {
+  const message =
+    'There is no secret of that name. If you gave what leaked as the name, give it on standard input instead: `rekey breach --value-from-stdin` finds whose it is.';
+  return new RekeyError('not-found', message, { reason: 'secret-not-found' });
+}
+
 export function versionNotFound(versionId: string): RekeyError {
   return new RekeyError('not-found', `The secret has no value under version ${versionId}.`, {
     reason: 'version-not-found',

@@ -34,6 +34,11 @@ export interface Ask {
   readonly keys?: PermitQuestion['keys'];
   /** Whether it can also be asked where the secret is a replica: of what changes nothing. */
   readonly alsoReplicas?: boolean;
+  /**
+   * What audit and refusals say instead of what was asked, where somebody may have typed a value for a name: the text is
+   * then written nowhere unless a secret has that name.
+   */
+  readonly unnamed?: { readonly resource: string; readonly notFound: () => RekeyError };
 }
 
 /** What a request about something that is no secret is about: permission is decided on its ARN and tags. */
@@ -75,7 +80,7 @@ export class UseCases {
     perform: (found: FoundSecret, trail: Trail) => Promise<T> | T,
   ): Promise<T> {
     return this.onSecretIfAny(ask, (found, trail) => {
-      if (found === null) throw secretNotFound(ask.secretId);
+      if (found === null) throw ask.unnamed?.notFound() ?? secretNotFound(ask.secretId);
       return perform(found, trail);
     });
   }
@@ -85,7 +90,8 @@ export class UseCases {
     ask: Ask & { readonly secretId: string },
     perform: (found: FoundSecret | null, trail: Trail) => Promise<T> | T,
   ): Promise<T> {
-    const trail: Trail = { resource: ask.secretId, versionId: null, detail: null };
+    const { unnamed } = ask;
+    const trail: Trail = { resource: unnamed?.resource ?? ask.secretId, versionId: null, detail: null };
     return this.#audited(ask, trail, () => {
       const { store, region: home, account } = this.#parts;
       const region = regionOf(ask.caller, this.#parts);
@@ -95,8 +101,10 @@ export class UseCases {
         return perform(found, trail);
       };
       return soon(resolveSecret(store, ask.secretId, region, home), (found) => {
-        trail.resource = found === null ? arnOfUnknown(ask.secretId, { region, account }) : found.record.arn;
-        const about = { asked: ask.secretId, resource: trail.resource, secret: found?.record ?? null, tags: NO_TAGS };
+        const resource = found?.record.arn ?? arnOfUnknown(ask.secretId, { region, account });
+        trail.resource = found === null && unnamed !== undefined ? unnamed.resource : resource;
+        const told = unnamed === undefined ? {} : { told: unnamed.resource };
+        const about = { asked: ask.secretId, resource, secret: found?.record ?? null, tags: NO_TAGS, ...told };
         return soon(this.#permit(ask, about), (sentence) => permitted(found, sentence));
       });
     });
@@ -167,7 +175,10 @@ export class UseCases {
   }
 
   /** The sentence about what allowed it; at once where nothing has to be fetched for that. */
-  #permit(ask: Ask, about: Pick<PermitQuestion, 'asked' | 'resource' | 'secret' | 'tags'>): string | Promise<string> {
+  #permit(
+    ask: Ask,
+    about: Pick<PermitQuestion, 'asked' | 'told' | 'resource' | 'secret' | 'tags'>,
+  ): string | Promise<string> {
     const { caller, action, alsoNeeds, keys = NO_KEYS } = ask;
     const question = { caller, keys, ...about };
     const permitted = this.#permissions.permit({ ...question, action });
