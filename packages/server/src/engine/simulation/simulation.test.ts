@@ -115,6 +115,14 @@ const FOUND: Readonly<Record<string, History>> = {
     acts: ['hand-over', 'put-target-back', 'look'],
     faults: [{ server: 0, at: 53, fault: { kind: 'dies' } }],
   },
+  'refusals of a target that is slow to tell them, and a pooler that is behind': {
+    ...{ seed: 476_814_090, strategy: 'single-user', admin: false, servers: 1, scheduled: false },
+    acts: ['rotate', 'rotate', 'repair'],
+    faults: [
+      { server: 0, at: 35, fault: { kind: 'target-slow', milliseconds: 9_000, times: 3 } },
+      { server: 0, at: 56, fault: { kind: 'pooler-stale', milliseconds: 20 * 60_000 } },
+    ],
+  },
   'a value put by hand just as the last look begins': {
     ...{ seed: 1_250_823_645, strategy: 'single-user', admin: true, servers: 1, scheduled: false },
     acts: ['put-target-back', 'repair'],

@@ -66,7 +66,7 @@ export class LoginBudget {
   /** Notes what a counted login came to. */
   async settle({ account, at }: LoginCharge, outcome: LoginOutcome): Promise<void> {
     if (outcome === 'unanswered') return;
-    await this.#change(account, (record) => afterLogin(record, at, outcome, this.limit));
+    await this.#change(account, (record) => afterLogin(record, at, outcome, this.limit, this.#parts.clock.now()));
   }
 
   /** Counts a login after it was refused, or forgets those before it because it was accepted. */

@@ -38,11 +38,12 @@ export function withLogin(record: LoginRecord | null, limit: LoginLimit, now: nu
 }
 
 /**
- * The record after the login that was counted at `at` came to its outcome; null when nothing is left to remember. Pure.
+ * The record after the login that was counted at `at` came to its outcome `now`; null when nothing is left to remember. Pure.
  *
  * `accepted` forgets everything: targets count refusals in a row (PAM faillock, MySQL FAILED_LOGIN_ATTEMPTS, Oracle,
  * ppolicy of LDAP), so that a login that succeeds begins their count anew, too. What is traded away is a target, or a
  * fail2ban before it, that counts refusals whatever comes between: there, the limit must be set lower.
+ * `refused` counts from the moment it was told: a slow target judges, and counts, long after it was asked.
  * `could-not-look` is given back: to count it would turn an outage of the target into one of ours.
  */
 export function afterLogin(
@@ -50,14 +51,14 @@ export function afterLogin(
   at: number,
   outcome: LoginOutcome,
   limit: LoginLimit,
+  now: number = at,
 ): LoginRecord | null {
   if (outcome === 'accepted') return null;
   const known = record?.countedAt ?? [];
   const position = known.indexOf(at);
-  if (outcome === 'could-not-look') {
-    const rest = known.filter((_, index) => index !== position);
-    return rest.length === 0 ? null : { countedAt: rest };
-  }
+  const rest = known.filter((_, index) => index !== position);
+  if (outcome === 'could-not-look') return rest.length === 0 ? null : { countedAt: rest };
+  if (outcome === 'refused') return withLogin({ countedAt: rest }, limit, now);
   return position >= 0 ? { countedAt: known } : withLogin(record, limit, at);
 }
 
