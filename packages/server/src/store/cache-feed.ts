@@ -40,6 +40,8 @@ export class CacheFeed {
   #told = 0;
   /** Everything committed before this moment has been followed. */
   #freshAt = Number.NEGATIVE_INFINITY;
+  /** When the outcome of an own commit was last unknown. */
+  #doubtedAt = Number.NEGATIVE_INFINITY;
   /** The last look at the store failed. */
   #lost = false;
   #running = false;
@@ -59,7 +61,7 @@ export class CacheFeed {
   }
 
   get isFresh(): boolean {
-    return this.age <= this.#options.bound;
+    return this.age <= this.#options.bound && !this.#isInDoubt;
   }
 
   /** Whether the last look at the store failed. */
@@ -72,16 +74,28 @@ export class CacheFeed {
     return this.#lost && !this.isFresh && this.age <= (this.#options.staleFor ?? 0);
   }
 
+  /**
+   * An own commit may have been made or not. Until the next look that begins from now on tells, nothing that is cached
+   * counts as fresh; forgetting it would leave nothing to serve if it is the store that was lost.
+   */
+  doubt(): void {
+    this.#doubtedAt = this.#options.monotonic();
+  }
+
+  get #isInDoubt(): boolean {
+    return this.#options.driver.shared && this.#doubtedAt >= this.#freshAt;
+  }
+
   /** A commit of this store, whose records the cache has forgotten already. */
   sawOwn(revision: number): void {
     this.#own.add(revision);
     this.#skipOwn();
   }
 
-  /** Brings the cache up to all that is committed now. What cannot be followed is answered by forgetting everything. */
+  /** Brings the cache up to all that is committed now; while it cannot be told what is, nothing counts as fresh. */
   async refresh(): Promise<void> {
     if (!this.#options.driver.shared) return;
-    await this.#look().catch(() => this.#options.cache.forgetAll());
+    await this.#look().catch(() => this.doubt());
   }
 
   stop(): void {

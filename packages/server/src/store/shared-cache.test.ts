@@ -136,6 +136,30 @@ describe('a store that other servers write to', () => {
     await here.close();
   });
 
+  it('keeps to serve what was being written as the driver was lost, and until that is known asks the driver', async () => {
+    const records = new MemoryDriver();
+    const driver = new SilentDriver(records);
+    const time = { now: 0 };
+    const here = new Store({ driver, keyring, staleness: 40, staleReads: 10_000, monotonic: () => time.now });
+    const there = new Store({ driver: records, keyring });
+    await put(there, 'old');
+    await until(() => here.isFresh);
+    assert.equal(await read(here), 'old');
+    time.now = 1;
+    driver.reachable = false;
+    await assert.rejects(put(here, 'mine'), { code: 'unavailable' });
+    assert.equal(here.isFresh, false, 'it may have been written');
+    time.now = 41;
+    await until(() => here.staleAge !== null);
+    assert.equal(await read(here), 'old');
+    driver.reachable = true;
+    await until(() => here.isFresh && here.staleAge === null);
+    await put(there, 'theirs');
+    time.now = 82;
+    assert.equal(await read(here), 'theirs');
+    await here.close();
+  });
+
   it('shows who takes a claim everything that was committed before', async () => {
     const { here, there } = twoServers();
     await put(there, 'old');

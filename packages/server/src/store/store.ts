@@ -242,11 +242,19 @@ export class Store {
       if (!result.committed) throw conflicting(result.conflict);
       this.#commitTimes.took(this.#monotonic() - begun);
       this.#feed.sawOwn(result.revision);
+      this.#forgetThoseOf(writes, options);
       return result.revision;
-    } finally {
-      for (const { collection, id } of writes) this.#forget(collection, id);
-      for (const { collection, id } of options.checks ?? []) this.#forget(collection, id);
+    } catch (error) {
+      // Lost with the store: it may be what has to be served until the store is back.
+      if (this.#driver.shared && isUnavailable(error)) this.#feed.doubt();
+      else this.#forgetThoseOf(writes, options);
+      throw error;
     }
+  }
+
+  #forgetThoseOf(writes: readonly StoreWrite[], { checks = [] }: CommitOptions): void {
+    for (const { collection, id } of writes) this.#forget(collection, id);
+    for (const { collection, id } of checks) this.#forget(collection, id);
   }
 
   /** A store over this one that keeps to itself what is committed to it, until that is landed. */
@@ -458,4 +466,8 @@ function conflicting(conflict: string): RekeyError {
 function storeAway(): RekeyError {
   const message = 'The store cannot be reached: only reads are answered, from what was read before; repeat later.';
   return new RekeyError('unavailable', message, { reason: 'store-unreachable' });
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof RekeyError && error.code === 'unavailable';
 }
