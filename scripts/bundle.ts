@@ -1,6 +1,6 @@
 // Joins what `tsc -b` built of the server into a few files, packages/server/bundle: a server starts from some five hundred
 // modules, and to open each of them takes longer than to run them. Code of others is not joined, nor copied.
-import { mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type OutputFile } from 'esbuild';
@@ -9,8 +9,13 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const PACKAGES = ['core', 'rotators', 'client', 'server'];
 const BUILT = join(ROOT, 'packages/server/dist');
 const BUNDLE = join(ROOT, 'packages/server/bundle');
-/** The command, and what it starts as a thread: a file beside it in the bundle, too. */
-const ENTRIES = { main: join(BUILT, 'main.js'), 'writer-thread': join(BUILT, 'store/sqlite/writer-thread.js') };
+/** The command, and what it starts as a thread (`<name>-thread.ts`): a file beside it in the bundle, too. */
+const entries = () => ({
+  main: join(BUILT, 'main.js'),
+  ...Object.fromEntries(
+    globSync('**/*-thread.js', { cwd: BUILT }).map((path) => [basename(path, '.js'), join(BUILT, path)]),
+  ),
+});
 
 if (isOutdated()) write(await bundled());
 
@@ -27,7 +32,7 @@ function changedAt(path: string): number {
 
 async function bundled(): Promise<readonly OutputFile[]> {
   const { outputFiles } = await build({
-    ...{ entryPoints: ENTRIES, outdir: BUNDLE, write: false, logLevel: 'warning' },
+    ...{ entryPoints: entries(), outdir: BUNDLE, write: false, logLevel: 'warning' },
     ...{ bundle: true, splitting: true, format: 'esm', platform: 'node', target: 'node24' },
     // Not made smaller, so that names in stack traces stay; `node --enable-source-maps` leads back to the TypeScript.
     ...{ sourcemap: 'linked', sourcesContent: false },
