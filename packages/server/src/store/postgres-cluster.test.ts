@@ -235,6 +235,20 @@ describe('the failures of the postgres driver', { skip: withoutPostgres }, () =>
     assert.doesNotMatch(failureOf(new Error(PASSWORD), 'here').message, /tr0ub4dor/);
   });
 
+  it('of a login for which no password was given say so, and of one that went wrong that it did', () => {
+    const said = (text: string) => failureOf(new Error(text), 'here');
+    for (const kind of ['string', 'non-empty string']) {
+      const missing = said(`SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a ${kind}`);
+      assert.equal(missing.reason, 'store-without-password');
+      assert.match(missing.message, /none was given: set PGPASSWORD, PGPASSFILE or REKEY_STORE_URL/);
+    }
+    assert.equal(
+      said('SASL: SCRAM-SERVER-FINAL-MESSAGE: server signature does not match').reason,
+      'store-login-failed',
+    );
+    assert.equal(said('Connection terminated unexpectedly').reason, 'store-unreachable');
+  });
+
   it('pass: reads go on over new connections when the old ones are cut', async () => {
     const { host, port } = await postgres.server();
     const proxy = await CuttableProxy.before({ host, port });

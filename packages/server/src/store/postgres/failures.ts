@@ -8,6 +8,10 @@ const UNDONE = new Set(['40001', '40P01']);
 
 /** Of pg's own: a query that was not answered within `query_timeout`, which the server may yet finish. */
 const NO_ANSWER = /Query read timeout/;
+/** Of pg's own: the server asks for a password and there is none to answer with. */
+const NO_PASSWORD = /client password must be a |^Password must be a string/;
+/** Of pg's own: what server and client say to each other at the login does not fit. */
+const LOGIN_FAILED = /^SASL: /;
 
 interface DriverFailure {
   /** SQLSTATE (postgresql.org/docs/current/errcodes-appendix.html) or an error of the operating system. */
@@ -36,6 +40,8 @@ export function failureOf(error: unknown, place: string): RekeyError {
   const found = SENTENCES.find(({ codes }) => codes.test(code));
   if (found !== undefined) return new RekeyError(found.error, found.message(place, code), { reason: found.reason });
   if (NO_ANSWER.test(message)) return unanswered(place);
+  if (NO_PASSWORD.test(message)) return withoutPassword(place);
+  if (LOGIN_FAILED.test(message)) return failedLogin(place);
   return unreachable(place, code === '' ? 'the connection was lost' : code);
 }
 
@@ -111,6 +117,16 @@ const SENTENCES: readonly Sentence[] = [
 function unanswered(place: string): RekeyError {
   const message = `PostgreSQL at ${place} took too long to answer; look at its load and at what holds locks there.`;
   return new RekeyError('unavailable', message, { reason: 'store-timeout' });
+}
+
+function withoutPassword(place: string): RekeyError {
+  const message = `PostgreSQL at ${place} asks for a password, and none was given: set PGPASSWORD, PGPASSFILE or REKEY_STORE_URL (the target of rekey migrate: REKEY_MIGRATE_TO).`;
+  return new RekeyError('unavailable', message, { reason: 'store-without-password' });
+}
+
+function failedLogin(place: string): RekeyError {
+  const message = `The login at PostgreSQL at ${place} came to no end that can be trusted; check that it is the server you mean, and its method in pg_hba.conf.`;
+  return new RekeyError('unavailable', message, { reason: 'store-login-failed' });
 }
 
 function unreachable(place: string, detail: string): RekeyError {
