@@ -81,6 +81,7 @@ describe('a backup taken while credentials rotate', { skip: startable ? false : 
     const ended = await runRekey(['quarantine', 'end', '--data', restored]);
     assert.equal(ended.code, 0, ended.err);
     assert.equal((await runRekey(['quarantine', 'status', '--data', restored])).out, 'not in quarantine\n');
+    assert.match((await runRekey(['quarantine', 'end', '--data', restored])).out, /^not in quarantine/);
     for (const { name } of SECRETS) await client.native('POST', secretPath(name, 'rotate'));
     for (const { name } of SECRETS)
       await until(async () => ((await rotationsOf(client, name))[0]?.state === 'done' ? true : null));

@@ -40,8 +40,9 @@ async function status(options: WhereOptions & { json: boolean }): Promise<void> 
 
 async function end(options: WhereOptions & { json: boolean; despiteFindings: boolean }): Promise<void> {
   const output = createOutput(options.json);
-  const answer = await (await connect(options)).native('POST', '/rekey/quarantine/end', {
-    despiteFindings: options.despiteFindings,
-  });
-  output.result(answer, () => 'quarantine ended; rotations go on');
+  const { despiteFindings } = options;
+  const answer = await (await connect(options)).native('POST', '/rekey/quarantine/end', { despiteFindings });
+  output.result(answer, () =>
+    answer.ended === false ? 'not in quarantine: there is none to end' : 'quarantine ended; rotations go on',
+  );
 }

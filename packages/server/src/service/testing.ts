@@ -81,7 +81,7 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
     upkeep: {
       backup: async () => new Uint8Array(),
       quarantine: async () => ({ quarantine: null, report: [] }),
-      endQuarantine: async () => {},
+      endQuarantine: async () => false,
     },
     freezes: engine.freezes,
     environments: { production: ['prod/*'] },

@@ -14,8 +14,8 @@ export interface UpkeepParts {
   /** A consistent copy of the store. */
   backup(): Promise<Uint8Array>;
   quarantine(): Promise<QuarantineView>;
-  /** @throws RekeyError `invalid-state` while it found something that needs a person, unless told to go on despite it. */
-  endQuarantine(wish: { readonly despiteFindings: boolean }): Promise<void>;
+  /** False if there is none. @throws RekeyError `invalid-state` while it found something that needs a person, unless told to go on despite it. */
+  endQuarantine(wish: { readonly despiteFindings: boolean }): Promise<boolean>;
 }
 
 /** Use cases about the server itself. */
@@ -36,7 +36,8 @@ export class UpkeepCases {
     return this.#cases.onName({ caller, action: 'rekey:GetQuarantine', name: '*' }, () => this.#parts.quarantine());
   }
 
-  endQuarantine(caller: Caller, wish: { readonly despiteFindings: boolean }): Promise<void> {
+  /** Whether there was one to end. */
+  endQuarantine(caller: Caller, wish: { readonly despiteFindings: boolean }): Promise<boolean> {
     return this.#cases.onName({ caller, action: 'rekey:EndQuarantine', name: '*' }, () =>
       this.#parts.endQuarantine(wish),
     );

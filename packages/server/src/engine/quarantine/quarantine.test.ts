@@ -488,7 +488,8 @@ describe('a restored store', () => {
   it('is not let out before it was looked through, unless somebody says so', async () => {
     const { open } = await openRestored(async ({ backup }) => backup());
     await assert.rejects(open().end({ despiteFindings: false }), { reason: 'quarantine-not-looked' });
-    await open().end({ despiteFindings: true });
+    assert.equal(await open().end({ despiteFindings: true }), true);
+    assert.equal(await open().end({ despiteFindings: false }), false);
   });
 
   it('audits each change before it is made, without a value', async () => {

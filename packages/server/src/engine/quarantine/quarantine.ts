@@ -115,13 +115,14 @@ export class Quarantine {
   }
 
   /**
-   * Lets rotations begin again; of a store that is not in quarantine: success.
+   * Lets rotations begin again.
    *
+   * @returns whether there was a quarantine to end
    * @throws RekeyError `invalid-state`: `quarantine-not-looked` or `quarantine-findings`, unless despite findings
    */
-  async end({ despiteFindings }: { readonly despiteFindings: boolean }): Promise<void> {
+  async end({ despiteFindings }: { readonly despiteFindings: boolean }): Promise<boolean> {
     const entry = await this.#parts.store.get('setting', SETTING);
-    if (entry === null) return;
+    if (entry === null) return false;
     const hindering = [...this.#rows.values()].filter(({ outcome }) => HINDERING.has(outcome));
     if (!despiteFindings) this.#refuseEnd(hindering);
     await this.#audit('rekey:QuarantineEnded', `${hindering.length} findings were left`);
@@ -129,6 +130,7 @@ export class Quarantine {
     await this.#parts.alerts.resolve(SETTING);
     await this.#parts.store.commit([{ collection: 'setting', id: SETTING, record: null }]);
     this.#stopped.abort();
+    return true;
   }
 
   #refuseEnd(hindering: readonly QuarantineRow[]): void {

@@ -173,8 +173,8 @@ async function showQuarantine({ caller }: NativeRequest, { service }: NativeDeps
 }
 
 async function endQuarantine({ caller, wish }: NativeRequest<{ despiteFindings: boolean }>, { service }: NativeDeps) {
-  await service.upkeep.endQuarantine(caller, wish);
-  return service.upkeep.quarantine(caller);
+  const ended = await service.upkeep.endQuarantine(caller, wish);
+  return { ended, ...(await service.upkeep.quarantine(caller)) };
 }
 
 async function simulatePolicy({ caller, wish }: NativeRequest<SimulationWish>, { service }: NativeDeps) {
