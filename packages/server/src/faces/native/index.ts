@@ -22,6 +22,7 @@ export function nativeFace(deps: NativeFaceDeps): Face {
     name: 'native',
     owns: (request) => request.path.startsWith(PREFIX),
     handle: (request) => handle(request, deps).catch((error: unknown) => fail(error, request)),
+    refuseLargeBody: (request, limitBytes) => refuseLarge(request, limitBytes, deps),
   };
 }
 
@@ -48,6 +49,17 @@ async function accept(
     else await deps.service.cases.refuse({ action: ACTION, ...whoAsks(caller) }, error);
     throw error;
   }
+}
+
+async function refuseLarge(request: FaceRequest, limitBytes: number, deps: NativeFaceDeps): Promise<FaceResponse> {
+  const message = `the body is longer than ${limitBytes} bytes.`;
+  const error = new RekeyError('invalid-input', message, { reason: 'body-too-large' });
+  try {
+    await deps.refused(request, ACTION, error);
+  } catch (failure) {
+    return fail(failure, request);
+  }
+  return { ...fail(error, request), status: 413 };
 }
 
 function fail(error: unknown, request: FaceRequest): FaceResponse {

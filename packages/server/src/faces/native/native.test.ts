@@ -102,6 +102,16 @@ testFace({
 });
 
 describe('the native face', () => {
+  test('refuses a limit that is none, and a body that is too long in its own form, on record', async () => {
+    const { face } = await open();
+    for (const limit of ['-5', '0', '1.5', 'x', ''])
+      assert.equal((await ask(face, request('GET', `${PATH}/rotations?limit=${limit}`))).status, 400, limit);
+    const answer = await face.refuseLargeBody?.(request('POST', '/rekey/apply'), 1_024);
+    assert.equal(answer?.status, 413);
+    const { error } = JSON.parse(String(answer?.body)) as { readonly error: Record<string, string> };
+    assert.deepEqual([error.code, error.reason], ['invalid-input', 'body-too-large']);
+  });
+
   test('configures a rotation, begins it, and shows each step of it', async () => {
     const { face, engine } = await open();
     const configured = await ask(

@@ -1,4 +1,4 @@
-import type { Caller } from '@rekey/core';
+import { type Caller, RekeyError } from '@rekey/core';
 import type { DeclarationWish } from '../../service/declaration/declarations.ts';
 import type { RewrapWish } from '../../service/keys.ts';
 import type { AdoptionWish, RotationWish } from '../../service/rotation.ts';
@@ -130,8 +130,12 @@ async function unstick({ caller, variables }: NativeRequest, { service }: Native
 }
 
 async function listRotations({ caller, variables, query }: NativeRequest, { service }: NativeDeps) {
-  const asked = Number(query.get('limit') ?? MOST_LISTED);
-  const limit = Number.isInteger(asked) && asked > 0 ? Math.min(asked, MOST_LISTED) : MOST_LISTED;
+  const asked = query.get('limit') ?? String(MOST_LISTED);
+  if (!/^[1-9]\d{0,8}$/.test(asked))
+    throw new RekeyError('invalid-input', `limit takes a whole number from 1 to ${MOST_LISTED}.`, {
+      reason: 'malformed-query',
+    });
+  const limit = Math.min(Number(asked), MOST_LISTED);
   return { rotations: await service.rotation.history(caller, nameOf(variables), limit) };
 }
 
