@@ -191,7 +191,17 @@ describe('rekey rotation and rotate', () => {
     await rekey(['secret', 'put', 'token'], 'old');
     const set = await rekey(['rotation', 'set', 'token', '--rotator', 'random-value', '--overlap', '2s']);
     assert.match(set.out, /^token: rotates with rekey-random-value, every 30 days\n/);
+    assert.match(
+      (await rekey(['rotation', 'set', 'token', '--every', '2d'])).out,
+      /rekey-random-value, every 2 days\n/,
+    );
+    await rekey(['rotation', 'set', 'token', '--every', '30d']);
+    const dry = await rekey(['rotate', 'token', '--dry-run']);
+    assert.match(dry.out, /nothing refuses the old value: no target knows it/);
+    assert.doesNotMatch(dry.out, /would stay valid/);
     const rotated = await rekey(['rotate', 'token', '--wait']);
+    assert.match(rotated.out, /nothing refuses the old value: no target knows it/);
+    assert.doesNotMatch(rotated.out, /was refused/);
     assert.match(rotated.err, /rotation #1 begun\n +create +done in .*\n(.*\n)* +finish +done in /);
     assert.match(rotated.out, /^token: promoted version [0-9a-f]+; /);
     assert.notEqual((await rekey(['secret', 'get', 'token'])).out, 'old\n');
@@ -211,13 +221,22 @@ describe('rekey rotation and rotate', () => {
     const { rekey } = await withServer(context);
     await rekey(['secret', 'put', 'token'], 'old');
     const set = (...words: string[]) => rekey(['rotation', 'set', 'token', '--rotator', 'random-value', ...words]);
-    assertSentence(await rekey(['rotate', 'token']), 1, /No rotation function/);
+    assertSentence(
+      await rekey(['rotate', 'token']),
+      1,
+      /has no rotation configured: `rekey rotation set token --rotator …`/,
+    );
     assertSentence(await rekey(['rotate', 'none']), 1, /There is no secret/);
     assertSentence(await rekey(['rotation', 'off', 'token']), 1, /has no rotation/);
     assertSentence(await set('--every', '5x'), 2, /not a duration/);
     assertSentence(await set('--every', '10m', '--overlap', '1h'), 2, /interval longer or the overlap shorter/);
     assertSentence(await set('--schedule', 'rate(1 fortnight)'), 2, /rate/i);
-    assertSentence(await rekey(['rotation', 'set', 'token', '--rotator', 'none']), 1, /rekey-none/);
+    assertSentence(
+      await rekey(['rotation', 'set', 'token', '--rotator', 'none']),
+      1,
+      /rekey-none.*postgres, random-value/,
+    );
+    assertSentence(await rekey(['rotation', 'set', 'token', '--every', '2d']), 1, /--rotator/);
     assertSentence(await rekey(['rotate', 'token', '--wait', '--timeout', 'soon']), 2, /--timeout takes/);
   });
 

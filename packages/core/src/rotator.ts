@@ -51,9 +51,9 @@ export interface Rotator {
   decoy?(credential: string, random: RandomSource): string;
 }
 
-/** feature → reason it is lacking. */
+/** feature → reason it is lacking. What lacks `target` renews values that no system knows: nothing ever refuses one. */
 export type Lacks = Readonly<Partial<Record<RotatorFeature, string>>>;
-export type RotatorFeature = 'fence' | 'probe' | 'revoke' | 'compare' | 'decoy' | 'refuses-old' | 'sessions';
+export type RotatorFeature = 'fence' | 'probe' | 'revoke' | 'compare' | 'decoy' | 'refuses-old' | 'sessions' | 'target';
 
 /** Cryptographic randomness, passed in so that tests can repeat a run. */
 export interface RandomSource {

@@ -24,6 +24,7 @@ export function randomValue(): Rotator {
       decoy: NOWHERE,
       'refuses-old': NOWHERE,
       sessions: NOWHERE,
+      target: NOWHERE,
     },
     target: () => '',
     plan: async ({ context, current }) => ({

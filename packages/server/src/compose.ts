@@ -157,6 +157,7 @@ async function start(
     breach,
     look,
     findFunction,
+    rotators: Object.keys(rotators),
     findFunctionUnder: (settings) => rotationFunctions(makeFunction, accessUnder(access, settings), config),
     upkeep: upkeepOf(store, quarantine),
     freezes,

@@ -5,7 +5,7 @@ import { wholeNumber } from './input.ts';
 import { createOutput } from './output.ts';
 import { withCommonOptions } from './program.ts';
 import { showPlan } from './rotation-plan.ts';
-import { describeRecord } from './rotation-text.ts';
+import { describeRecord, NOTHING_REFUSES } from './rotation-text.ts';
 import { PROMOTED, refuseFailed, waitForPromotion } from './rotation-wait.ts';
 
 interface Options extends WhereOptions {
@@ -46,7 +46,8 @@ async function rotate(name: string, options: Options): Promise<void> {
   }
   output.progress(`${name}: rotation #${begun.rotation.number} begun`);
   const ended = await waitForPromotion(connection, name, begun.rotation, output, patience);
-  output.result({ rotation: ended }, () => summary(name, ended));
+  const { withoutTarget } = await connection.native('GET', secretPath(name, 'rotation'));
+  output.result({ rotation: ended }, () => summary(name, ended, withoutTarget === true));
   refuseFailed(name, ended);
 }
 
@@ -57,8 +58,9 @@ function overrides({ overrideFreeze, overrideGate }: Options): Record<string, un
   };
 }
 
-function summary(name: string, record: RotationRecord): string {
+function summary(name: string, record: RotationRecord, withoutTarget: boolean): string {
   if (!PROMOTED.has(record.state)) return '';
+  if (withoutTarget) return `${name}: promoted version ${record.versionId}; ${NOTHING_REFUSES}`;
   const retire =
     record.state === 'done'
       ? 'the old value is proven refused'

@@ -4,6 +4,7 @@ import { type AdoptAnswer, describeAdmin, describePlan } from './adopt.ts';
 import { type Connection, secretPath } from './connection.ts';
 import { whoBreaks } from './holders.ts';
 import { type Output, printable, relativeTime } from './output.ts';
+import { NOTHING_REFUSES } from './rotation-text.ts';
 
 /** Holders named in a plan. */
 const MOST_SHOWN = 20;
@@ -13,6 +14,7 @@ export interface PlanAnswer extends AdoptAnswer {
   readonly name: string;
   readonly functionArn: string;
   readonly settings: RotationSettings;
+  readonly withoutTarget?: boolean;
   readonly holders: readonly HolderView[];
   readonly inTheWay: readonly string[];
 }
@@ -34,7 +36,9 @@ export function describePlannedRotation(answer: PlanAnswer, now: number): string
     ...(plan === null
       ? ['  no plan: the rotation function has none, or a credential was not accepted']
       : describePlan(plan)),
-    `  the old value would stay valid for ${plan?.strategy === 'single-user' ? 'no time (one password)' : formatDuration(settings.overlap)}`,
+    answer.withoutTarget
+      ? `  ${NOTHING_REFUSES}`
+      : `  the old value would stay valid for ${plan?.strategy === 'single-user' ? 'no time (one password)' : formatDuration(settings.overlap)}`,
     ...describeHolders(answer.holders, plan?.strategy ?? null, now),
   ].join('\n');
 }

@@ -16,6 +16,7 @@ export interface RotationAnswer {
   readonly queued?: RotationRecord | null;
   readonly recent?: readonly RotationRecord[];
   readonly drift?: DriftRecord | null;
+  readonly withoutTarget?: boolean;
   readonly due?: {
     readonly due: boolean;
     readonly reasons: readonly { readonly reason: string; readonly sentence: string }[];
@@ -31,8 +32,7 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
   return [
     `${name}: ${describeConfigured(rotation)}`,
     `  strategy   ${rotation.settings.strategy}${rotation.settings.usernameMayChange ? ' (the username may change)' : ''}`,
-    `  overlap    ${formatDuration(rotation.settings.overlap)}`,
-    `  retired    ${describeRetirement(rotation.settings)}`,
+    ...describeOldValue(rotation.settings, answer.withoutTarget ?? false),
     ...(rotation.settings.via === null ? [] : [`  via        ${printable(rotation.settings.via)}`]),
     ...describeGate(rotation.settings),
     `  rotated    ${relativeTime(rotation.lastRotatedAt, now)}`,
@@ -47,13 +47,21 @@ export function describeRotation(answer: RotationAnswer, now: number): string {
   ].join('\n');
 }
 
-/** When the old value ends, after its overlap. */
+/** Said where no target knows the value: there is neither a window nor an overlap. */
+export const NOTHING_REFUSES = 'nothing refuses the old value: no target knows it';
+
+function describeOldValue(settings: RotationSettings, withoutTarget: boolean): readonly string[] {
+  if (withoutTarget) return [`  old value  ${NOTHING_REFUSES}`];
+  return [`  overlap    ${formatDuration(settings.overlap)}`, `  retired    ${describeRetirement(settings)}`];
+}
+
 function describeGate({ requires = [], green = 1, soak = 86_400_000 }: RotationSettings): readonly string[] {
   if (requires.length === 0) return [];
   const times = green === 1 ? 'rotated well once' : `rotated well ${green} times in a row`;
   return [`  gate       after ${requires.map(printable).join(', ')} ${times}, and ${formatDuration(soak)} later`];
 }
 
+/** When the old value ends, after its overlap. */
 function describeRetirement({ retireWithin }: RotationSettings): string {
   if (retireWithin == null) return 'when every holder has moved, at the latest after 24 overlaps or half an interval';
   return `when every holder has moved, at the latest ${formatDuration(retireWithin)} after promotion`;
@@ -75,9 +83,14 @@ export function describeRecord(record: RotationRecord, now: number): string {
       : ` (last error, ${record.lastErrorClass}: ${printable(record.lastError)})`;
   const next =
     record.nextAttemptAt !== null && record.nextAttemptAt > now
-      ? `, goes on ${relativeTime(record.nextAttemptAt, now)}`
+      ? `, goes on ${record.nextAttemptAt - now < 1_000 ? 'within a second' : relativeTime(record.nextAttemptAt, now)}`
       : '';
   return `#${record.number} ${record.state}${next === '' ? waits : waits.replace(/\.$/, '')}${error}${next}`;
+}
+
+/** Most of what a rotation waits for says so itself. */
+export function describeWait(waitingFor: string): string {
+  return /^Waits /.test(waitingFor) ? printable(waitingFor) : `waits: ${printable(waitingFor)}`;
 }
 
 /** One line of progress for a finished attempt at a step. */

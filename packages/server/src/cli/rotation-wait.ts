@@ -1,7 +1,7 @@
 import { RekeyError, type RotationRecord } from '@rekey/core';
 import { type Connection, secretPath } from './connection.ts';
 import type { Output } from './output.ts';
-import { describeStep } from './rotation-text.ts';
+import { describeStep, describeWait } from './rotation-text.ts';
 
 export const PROMOTED: ReadonlySet<string> = new Set(['promoted', 'retiring', 'done']);
 const ENDED: ReadonlySet<string> = new Set(['blocked', 'rolled-back', 'abandoned']);
@@ -28,7 +28,8 @@ export async function waitForPromotion(
     for (const step of record.steps.slice(shown)) output.progress(`  ${describeStep(step)}`);
     shown = record.steps.length;
     if (PROMOTED.has(record.state) || ENDED.has(record.state)) return record;
-    if (record.waitingFor !== null && record.waitingFor !== told) output.progress(`  waits: ${record.waitingFor}`);
+    if (record.waitingFor !== null && record.waitingFor !== told)
+      output.progress(`  ${describeWait(record.waitingFor)}`);
     told = record.waitingFor ?? '';
     if (Date.now() > deadline)
       throw new RekeyError(

@@ -8,7 +8,7 @@ import { describeRotation } from './rotation-text.ts';
 
 interface SetOptions extends WhereOptions {
   readonly json: boolean;
-  readonly rotator: string;
+  readonly rotator?: string;
   readonly every?: string;
   readonly schedule?: string;
   readonly window?: string;
@@ -28,7 +28,7 @@ export function addRotation(program: Command): void {
   const rotation = program.command('rotation').description('configure the rotation of a secret');
   withCommonOptions(rotation.command('set <name>'))
     .description('rotate a secret on a schedule (every 30 days unless told otherwise)')
-    .requiredOption('--rotator <name>', 'postgres, random-value …')
+    .option('--rotator <name>', 'postgres, random-value …; as it is where one is configured')
     .option('--every <duration>', 'interval: 30d, 12h, 10m', undefined)
     .option('--schedule <expression>', "AWS's rate(…) or cron(…), UTC")
     .option('--window <duration>', 'length of the window in which it may happen: 3h')
@@ -67,7 +67,7 @@ export function rotationBody(options: Omit<SetOptions, 'json'>): Record<string, 
         ? { every: options.every, ...(options.window === undefined ? {} : { window: options.window }) }
         : {};
   return {
-    rotator: options.rotator,
+    ...(options.rotator === undefined ? {} : { rotator: options.rotator }),
     ...rule,
     ...(options.strategy === undefined ? {} : { strategy: options.strategy }),
     ...(options.overlap === undefined ? {} : { overlap: options.overlap }),

@@ -56,7 +56,7 @@ export class CorrectionCases {
     const functionArn = rotation?.functionArn ?? null;
     if (functionArn === null) return;
     const found = this.#parts.findFunction(functionArn);
-    if (found === null) throw functionNotInvocable(functionArn);
+    if (found === null) throw functionNotInvocable(functionArn, this.#parts.rotators);
     if (found.target !== undefined && (await found.target(arn)) === null) throw nothingToRepair(name);
   }
 

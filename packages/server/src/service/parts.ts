@@ -32,6 +32,8 @@ export interface ServiceParts {
   readonly breach: Pick<BreachEngine, 'breaches' | 'fingerprints'>;
   readonly look: TargetLook;
   readonly findFunction: FindRotationFunction;
+  /** Names of the built-in rotators. */
+  readonly rotators: readonly string[];
   /** The same functions as they would be under other settings: for plans of what is not configured yet. */
   readonly findFunctionUnder: (settings: RotationSettings) => FindRotationFunction;
   readonly upkeep: UpkeepParts;

@@ -73,17 +73,20 @@ export function versionHasNoValue(versionId: string): RekeyError {
 }
 
 export function noRotationFunction(name: string): RekeyError {
-  return new RekeyError('invalid-state', `No rotation function is configured for "${name}".`, {
-    reason: 'no-rotation-function',
-    facts: { name },
-  });
+  return new RekeyError(
+    'invalid-state',
+    `"${name}" has no rotation configured: \`rekey rotation set ${name} --rotator …\` does it.`,
+    {
+      reason: 'no-rotation-function',
+      facts: { name },
+    },
+  );
 }
 
-export function functionNotInvocable(functionArn: string): RekeyError {
-  return new RekeyError('not-permitted', `The rotation function "${functionArn}" cannot be invoked by this server.`, {
-    reason: 'function-not-invocable',
-    facts: { functionArn },
-  });
+/** @param rotators names of those there are */
+export function functionNotInvocable(functionArn: string, rotators: readonly string[]): RekeyError {
+  const message = `The rotation function "${functionArn}" cannot be invoked by this server; its rotators are ${rotators.join(', ')}.`;
+  return new RekeyError('not-permitted', message, { reason: 'function-not-invocable', facts: { functionArn } });
 }
 
 export function nothingToRepair(name: string): RekeyError {

@@ -12,6 +12,8 @@ export interface PlannedRotation extends Adoption {
   readonly name: string;
   readonly functionArn: string;
   readonly settings: RotationSettings;
+  /** No target knows its values: nothing refuses an old one, at any time. */
+  readonly withoutTarget: boolean;
   /** Who was seen with the current version and is not gone: its retirement waits for them. */
   readonly holders: readonly HolderView[];
   /** Why it would not begin at once, or would go on with something that is there; empty when nothing is in the way. */

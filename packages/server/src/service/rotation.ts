@@ -64,6 +64,8 @@ export interface RotationView {
   readonly due: { readonly due: boolean; readonly reasons: readonly DueReason[] };
   /** Whether the target still accepts the current value; null while nobody has looked. */
   readonly drift: DriftRecord | null;
+  /** No target knows its values: nothing refuses an old one, at any time. */
+  readonly withoutTarget: boolean;
 }
 
 const ROTATE = 'secretsmanager:RotateSecret';
@@ -158,7 +160,10 @@ export class RotationCases {
           store.get('drift', id),
         ]);
         const drift = driftOf(seen?.record ?? null, findLabelled(secret, CURRENT)?.id ?? null);
-        return { secret, active, queued, recent, due, drift };
+        const functionArn = secret.rotation?.functionArn ?? null;
+        const found = functionArn === null ? null : this.#parts.findFunction(functionArn);
+        const withoutTarget = found?.lacks.target !== undefined;
+        return { secret, active, queued, recent, due, drift, withoutTarget };
       },
     );
   }
@@ -211,6 +216,7 @@ export class RotationCases {
         name: record.name,
         functionArn: found.name,
         settings,
+        withoutTarget: found.lacks.target !== undefined,
         ...(await lookAtTarget(record, found, { store, look }, trail)),
         holders: heldBy(record, await holders.list(id), this.#parts.clock.now()),
         inTheWay: inTheWay(record, { ...facts, hold }),
@@ -237,7 +243,7 @@ export class RotationCases {
     const named = functionArn ?? secret.rotation?.functionArn ?? null;
     if (named === null || named === '') throw noRotationFunction(secret.name);
     const found = find(named);
-    if (found === null) throw functionNotInvocable(named);
+    if (found === null) throw functionNotInvocable(named, this.#parts.rotators);
     return found;
   }
 }

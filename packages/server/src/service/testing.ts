@@ -77,6 +77,7 @@ export async function openService(options: TestServiceOptions = {}): Promise<Tes
     breach: engine.breach,
     look: engine.look,
     findFunction,
+    rotators: ['fake'],
     findFunctionUnder: (_: RotationSettings) => findFunction,
     upkeep: {
       backup: async () => new Uint8Array(),
