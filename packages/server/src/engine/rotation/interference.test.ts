@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import { CURRENT, PENDING, type Strategy } from '@rekey/core';
 import { type FakeOptions, FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
 import type { BoundaryHook } from '../boundary.ts';
-import { credential, openBench } from '../testing.ts';
+import { credential, FakeClock, openBench } from '../testing.ts';
 import { attachLabel, detachLabel } from '../versions.ts';
 
 const MINUTE = 60_000;
@@ -30,6 +30,30 @@ function open(strategy: Strategy = 'alternating-users', options: Options = {}) {
 }
 
 describe('other people', () => {
+  test('what was tested before its server died is tested again before it becomes current', async () => {
+    let died = false;
+    const boundary: BoundaryHook = (reached) => {
+      if (reached !== 'before:promotion') return undefined;
+      died = true;
+      return new Promise<void>(() => {});
+    };
+    const { house, begin, worker, target, clock } = await open('alternating-users', { boundary });
+    await begin();
+    void worker.tick();
+    while (!died) await new Promise(setImmediate);
+    target.changeByHand('app_clone', 'changed meanwhile');
+    const later = new FakeClock(clock.now() + 60 * MINUTE);
+    const heir = await house.server({ clock: later });
+    for (let turn = 0; turn < 5; turn += 1) {
+      await heir.worker.tick();
+      assert.equal(await house.accepts(CURRENT), true, 'what applications are told logs in');
+      await later.advance(MINUTE);
+    }
+    const [record] = await heir.rotations.history(house.secretId);
+    assert.equal(record?.promotedAt !== null, true, 'it goes on once the target holds the value again');
+    assert.ok(record?.steps.some(({ recovery }) => recovery === 'not-promoted'));
+  });
+
   test('a value put by hand before anything was made is what the rotation starts from', async () => {
     const { worker, begin, latest, house, clock, target } = await open('single-user');
     await begin();

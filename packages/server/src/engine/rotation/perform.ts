@@ -11,7 +11,7 @@ import { promotion, valueWrite } from './promotion.ts';
 import { settle } from './retirement.ts';
 import { forItsAccount } from './rollback-account.ts';
 import type { Decision, Doubt } from './rotation.ts';
-import { inState, stepDone } from './rotation-change.ts';
+import { inState, intending, stepDone } from './rotation-change.ts';
 import { numbered } from './rotation-number.ts';
 import { fail, recordRetirement, tryStep } from './step.ts';
 import { block, end, endedBy, holdBack } from './stop.ts';
@@ -40,6 +40,8 @@ export async function perform(work: Work, decision: Decision, underway: boolean)
       const advanced = stepDone(await forItsAccount(work), decision.to, report, now, decision.why);
       return parts.journal.write('recovery', entry, advanced, held);
     }
+    case 'test-again':
+      return parts.journal.write('recovery', entry, intending(inState(entry.record, 'set', now), 'test', now), held);
     case 'resolve':
       return resolve(work, decision.doubt);
     case 'accept-promotion':

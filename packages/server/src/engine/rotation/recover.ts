@@ -56,11 +56,12 @@ export const RECOVERY_CASES: readonly RecoveryCase[] = [
     decide: () => ({ do: 'step', step: 'test' }),
   },
   {
-    // Labels and record move in one commit: if the record does not say promoted, no label has moved.
+    // Labels and record move in one commit: if the record does not say promoted, no label has moved. How long it was
+    // cut short nobody knows (a restored store has been cut short since its backup): what was tested then is tested again.
     name: 'not-promoted',
     state: 'tested',
     doing: 'finish',
-    decide: () => ({ do: 'step', step: 'finish' }),
+    decide: (record) => (wasCutShort(record) ? { do: 'test-again' } : { do: 'step', step: 'finish' }),
   },
   {
     // Revoking what is revoked is success; the probe behind it proves it either way.
@@ -79,6 +80,12 @@ export function recover(record: RotationRecord, facts: RotationFacts): Decision 
     if (decision !== null) return { ...decision, recovery: recovery.name };
   }
   return null;
+}
+
+/** False while the step only follows the one before it without a pause. */
+function wasCutShort({ steps, doing }: RotationRecord): boolean {
+  const last = steps.at(-1);
+  return last?.outcome === 'unknown' && last.step === doing?.step;
 }
 
 /** A doubtful outcome that was recorded waits for its time; one left by a crash has none and is looked into at once. */

@@ -91,15 +91,18 @@ describe('the machine', () => {
   });
 
   test('knows what to do about every step that was cut short', () => {
+    const doing = (state: RotationState, step: RotationStep) =>
+      record({ state, doing: { step, startedAt: 0 }, setStartedAt: 0 });
     const cut = (state: RotationState, step: RotationStep, change: Partial<RotationFacts> = {}) =>
-      short(next(record({ state, doing: { step, startedAt: 0 }, setStartedAt: 0 }), facts(change)));
+      short(next(interrupted(doing(state, step), 5), facts(change)));
     const blind = { abilities: { probe: false, probeDecoy: false, revoke: false } };
     assert.equal(cut('due', 'create'), 'create');
     assert.equal(cut('due', 'create', { secret: secret(true) }), 'advance');
     assert.equal(cut('created', 'set', { secret: secret(true) }), 'set-cut-short');
     assert.equal(cut('created', 'set', { secret: secret(true), ...blind }), 'set');
     assert.equal(cut('set', 'test', { secret: secret(true) }), 'test');
-    assert.equal(cut('tested', 'finish', { secret: secret(true) }), 'finish');
+    assert.equal(cut('tested', 'finish', { secret: secret(true) }), 'test-again');
+    assert.equal(short(next(doing('tested', 'finish'), facts({ secret: secret(true) }))), 'finish');
     const promoted = {
       versions: [version('old', true, []), version('new', true, [CURRENT])],
     } as unknown as SecretRecord;

@@ -72,6 +72,8 @@ export type Move =
   | { readonly do: 'rebase'; readonly currentVersionId: string | null }
   /** The state that is durably true, found by looking. */
   | { readonly do: 'advance'; readonly to: 'created'; readonly why: string }
+  /** Its test was a while ago: another comes before anything is promoted. */
+  | { readonly do: 'test-again' }
   /** Ask the target whether it holds the new value. */
   | { readonly do: 'resolve'; readonly doubt: Doubt }
   /** Somebody else moved *current* to the new version, which the target accepts. */

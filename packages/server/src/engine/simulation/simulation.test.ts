@@ -128,6 +128,11 @@ const FOUND: Readonly<Record<string, History>> = {
     acts: ['put-target-back', 'repair'],
     faults: [{ server: 0, at: 37, fault: { kind: 'person', act: 'put-by-hand' } }],
   },
+  'a rotation just before its promotion in a backup, whose value died since': {
+    ...{ seed: 1_234_417_879, strategy: 'alternating-users', admin: true, servers: 1, scheduled: false },
+    acts: ['rotate', 'rollback', 'disaster', 'rotate', 'rotate'],
+    faults: [{ server: 0, at: 40, fault: { kind: 'backup' } }],
+  },
   'a store that fails as the quarantine ends': {
     ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
     acts: ['rotate', 'rotate', 'disaster', 'rotate', 'rotate'],
