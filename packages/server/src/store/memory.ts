@@ -18,6 +18,9 @@ import { changesForgotten } from './driver-errors.ts';
 import { rangeOf } from './list-range.ts';
 import { SortedPlaces } from './sorted-places.ts';
 
+/** Revisions whose changes are forgotten together: each time costs a shift of all that are kept. */
+const FORGOTTEN_AT_ONCE = 1_000;
+
 interface KeptRecord {
   readonly id: string;
   readonly revision: number;
@@ -118,20 +121,22 @@ export class MemoryDriver implements StoreDriver {
   #apply(write: Write): void {
     const records = this.#records.get(write.collection) ?? new Map<string, KeptRecord>();
     this.#records.set(write.collection, records);
-    this.#unindex(write.collection, records.get(write.id));
-    if (write.body === null) {
-      records.delete(write.id);
-      return;
-    }
+    const { id, body } = write;
     const index = { ...write.index };
-    const kept = { id: write.id, revision: this.#revision, body: Uint8Array.from(write.body), index };
-    records.set(write.id, kept);
-    for (const [key, value] of indexEntries(write.collection, kept)) this.#index(key).add({ value, id: kept.id });
+    const kept = body === null ? null : { id, revision: this.#revision, body: new Uint8Array(body), index };
+    this.#reindex(write.collection, id, records.get(id) ?? null, kept);
+    if (kept === null) records.delete(id);
+    else records.set(id, kept);
   }
 
-  #unindex(collection: string, kept: KeptRecord | undefined): void {
-    if (kept === undefined) return;
-    for (const [key, value] of indexEntries(collection, kept)) this.#index(key).remove({ value, id: kept.id });
+  /** Most writes leave most places where they are. */
+  #reindex(collection: string, id: string, before: KeptRecord | null, after: KeptRecord | null): void {
+    const old = new Map(before === null ? [] : indexEntries(collection, before));
+    for (const [key, value] of after === null ? [] : indexEntries(collection, after)) {
+      if (old.get(key) === value) old.delete(key);
+      else this.#index(key).add({ value, id });
+    }
+    for (const [key, value] of old) this.#index(key).remove({ value, id });
   }
 
   #index(key: string): SortedPlaces {
@@ -144,6 +149,7 @@ export class MemoryDriver implements StoreDriver {
     const changed = new SortedPlaces();
     for (const { collection, id } of writes) changed.add({ value: collection, id });
     for (const { value, id } of changed.all()) this.#changes.push({ revision: this.#revision, collection: value, id });
+    if (this.#revision % FORGOTTEN_AT_ONCE !== 0) return;
     const forgotten = this.#changes.findIndex((change) => change.revision > this.#revision - KEPT_REVISIONS);
     if (forgotten > 0) this.#changes.splice(0, forgotten);
   }
@@ -155,7 +161,7 @@ export class MemoryDriver implements StoreDriver {
 }
 
 function toStored(kept: KeptRecord, indexValue: string | null): StoredRecord {
-  return { id: kept.id, revision: kept.revision, body: Uint8Array.from(kept.body), indexValue };
+  return { id: kept.id, revision: kept.revision, body: new Uint8Array(kept.body), indexValue };
 }
 
 function* indexEntries(collection: string, kept: KeptRecord): Iterable<readonly [key: string, value: string]> {
