@@ -35,15 +35,16 @@ function decodeValue(bytes: Buffer): SecretValue {
 
 function decodeJson(bytes: Buffer): unknown {
   try {
-    return deepFreeze(JSON.parse(bytes.toString('utf8')));
+    return deepFrozen(JSON.parse(bytes.toString('utf8')));
   } catch {
     throw unknownForm();
   }
 }
 
-function deepFreeze(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  for (const name in value) deepFreeze(value[name as keyof typeof value]);
+/** Freezes a record and all in it. What is frozen already is taken to be so to its depths, as records are made of others. */
+export function deepFrozen<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  for (const name in value) deepFrozen(value[name]);
   return Object.freeze(value);
 }
 

@@ -164,6 +164,29 @@ describe('the cache of the store', () => {
     assert.equal(driver.reads, 3);
   });
 
+  it('opens a secret that stands unchanged only once, however often it is listed', async () => {
+    const driver = new MemoryDriver();
+    const keyring = Keyring.create('store', 0);
+    const here = new Store({ driver, keyring });
+    const there = new Store({ driver, keyring });
+    await there.commit(named(there, secret('s1', 'a', 'old')));
+    const listed = async () => (await here.list('secret', { index: 'created', limit: 10 }))[0]?.record;
+    const first = await listed();
+    assert.equal(await listed(), first);
+    await there.commit([{ collection: 'secret', id: 's1', record: secret('s1', 'a', 'new') }]);
+    assert.equal((await listed())?.description, 'new');
+  });
+
+  it('lists what it wrote itself as if it had been read: nobody can change it for the next reader', async () => {
+    const store = await openMemoryStore();
+    const written = secret('s1', 'a');
+    await store.commit(named(store, written));
+    const [listed] = await store.list('secret', { index: 'created', limit: 10 });
+    assert.deepEqual(listed?.record, written);
+    assert.throws(() => Object.assign(listed!.record, { name: 'b' }), TypeError);
+    assert.throws(() => (listed!.record.versions as unknown[]).push(1), TypeError);
+  });
+
   it('shows a commit to every read that starts after it', async () => {
     const store = await openMemoryStore();
     await store.commit(named(store, secret('s1', 'a')));

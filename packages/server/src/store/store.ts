@@ -37,6 +37,7 @@ import type {
 import { type DurationCounts, Durations } from './durations.ts';
 import { fingerprintWrites, type PlacedValue } from './fingerprints.ts';
 import { Lru } from './lru.ts';
+import { OpenedRecords } from './opened-records.ts';
 import { RecordCache } from './record-cache.ts';
 import { findUnopenable } from './record-check.ts';
 import { SealedDriver } from './sealed-driver.ts';
@@ -143,6 +144,7 @@ export class Store {
   readonly #secrets = new RecordCache<SizedEntry<'secret'>>(SECRET_CACHE, (cached) => cached.size);
   /** Values stay sealed in the cache: what is in clear lives only as long as the request that asked. */
   readonly #values = new RecordCache<StoredRecord>(VALUE_CACHE, (stored) => stored.body.length);
+  readonly #opened = new OpenedRecords();
   readonly #feed: CacheFeed;
   readonly #now: () => number;
   readonly #monotonic: () => number;
@@ -205,7 +207,7 @@ export class Store {
     const stored = await this.#driver.get(collection, id);
     if (stored === null) return null;
     await this.#sealed.haveKeyOf([stored]);
-    return openRecord(this.keyring, collection, stored);
+    return this.#open(collection, stored);
   }
 
   /** In index order, at most `limit`; go on with `after` from the last one's value (its id for lists by id) and id. */
@@ -215,7 +217,7 @@ export class Store {
   ): Promise<readonly ListedEntry<Collections[K]>[]> {
     const stored = await this.#driver.list({ ...query, collection });
     await this.#sealed.haveKeyOf(stored);
-    return stored.map((record) => ({ ...openRecord(this.keyring, collection, record), indexValue: record.indexValue }));
+    return stored.map((record) => ({ ...this.#open(collection, record), indexValue: record.indexValue }));
   }
 
   /** See {@link StoreDriver.count}. */
@@ -243,6 +245,7 @@ export class Store {
       this.#commitTimes.took(this.#monotonic() - begun);
       this.#feed.sawOwn(result.revision);
       this.#forgetThoseOf(writes, options);
+      this.#keepOpen(writes, result.revision);
       return result.revision;
     } catch (error) {
       // Lost with the store: it may be what has to be served until the store is back.
@@ -406,6 +409,16 @@ export class Store {
     return cached?.entry ?? this.#load('secret', id, this.#secrets).then((loaded) => loaded?.entry ?? null);
   }
 
+  #open<K extends CollectionName>(collection: K, stored: StoredRecord): Entry<Collections[K]> {
+    const known = this.#opened.find(collection, stored);
+    return known ?? this.#opened.keep(collection, openRecord(this.keyring, collection, stored));
+  }
+
+  #keepOpen(writes: readonly StoreWrite[], revision: number): void {
+    for (const { collection, id, record } of writes)
+      if (record !== null) this.#opened.keep(collection, { id, revision, record });
+  }
+
   #openValue(stored: StoredRecord): SecretValue {
     return openRecord(this.keyring, 'value', stored).record;
   }
@@ -419,7 +432,7 @@ export class Store {
       const stored = await this.#driver.get(collection, id);
       if (stored === null) return null;
       await this.#sealed.haveKeyOf([stored]);
-      return { entry: openRecord(this.keyring, collection, stored), size: stored.body.length };
+      return { entry: this.#open(collection, stored), size: stored.body.length };
     });
   }
 
@@ -444,6 +457,7 @@ export class Store {
     this.#secrets.forgetAll();
     this.#names.forgetAll();
     this.#values.forgetAll();
+    this.#opened.clear();
     for (const follower of this.#followers) follower.forgetAll();
   }
 }
