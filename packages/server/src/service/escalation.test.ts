@@ -162,6 +162,25 @@ describe('who may make users, but only bounded ones', () => {
     await inline.delete(mallory, 'user', 'bounded', 'all');
   });
 
+  test('can tag what they make only where they could tag it later', async () => {
+    const { users, roles, policies, providers } = sts.service.access;
+    const tags = [{ key: 'team', value: 'admins' }];
+    const trust = documentOf(trusting({ AWS: ACCOUNT }) as Written);
+    const attempts = {
+      User: (name: string) => users.create(mallory, { name, path: '/', tags }),
+      Role: (name: string) => roles.create(mallory, { name, path: '/', trust, maxSessionDuration: 3600, tags }),
+      Policy: (name: string) => policies.create(mallory, { name, path: '/', document: documentOf(allow('*')), tags }),
+      OpenIDConnectProvider: (name: string) =>
+        providers.create(mallory, { url: `https://${name}.example.com`, clientIds: [], thumbprints: [], tags }),
+    };
+    for (const [kind, make] of Object.entries(attempts)) {
+      await grant(allow([`iam:Create${kind}`]));
+      await denied(make('tagged'));
+      await grant(allow([`iam:Create${kind}`, `iam:Tag${kind}`]));
+      await make('tagged');
+    }
+  });
+
   test('are bounded themselves, whatever they put on themselves', async () => {
     await secret('app');
     await sts.service.access.boundaries.put(ROOT, 'user', 'mallory', await policy('iam-only', allow('iam:*')));

@@ -5,7 +5,7 @@ import { MOST_VERSIONS } from './limits.ts';
 import type { Page, PageRequest } from './pages.ts';
 import { versionOf } from './policy-versions.ts';
 import { deleteConflict, overLimit } from './refusals.ts';
-import { tagKeys, withTags } from './tag-lists.ts';
+import { needsToCreateTagged, withTags } from './tag-lists.ts';
 import type { PathQuery } from './users.ts';
 
 export interface NewPolicy {
@@ -32,7 +32,7 @@ export class ManagedPolicies {
   }
 
   create(caller: Caller, { name, path, document, description, tags }: NewPolicy): Promise<ManagedPolicyRecord> {
-    const ask = { caller, action: 'iam:CreatePolicy', name, path, keys: tagKeys(tags) };
+    const ask = { caller, action: 'iam:CreatePolicy', name, path, ...needsToCreateTagged('iam:TagPolicy', tags) };
     return this.#cases.create('policy', ask, async (base) => {
       checkManagedPolicy(document);
       const record: ManagedPolicyRecord = {

@@ -6,7 +6,7 @@ import { makeProviderArn } from './identifiers.ts';
 import { MOST_CLIENT_IDS, MOST_THUMBPRINTS } from './limits.ts';
 import { rewrite, write } from './records.ts';
 import { alreadyExists, notFound, quotaExceeded, unacceptable } from './refusals.ts';
-import { tagKeys, withTags } from './tag-lists.ts';
+import { needsToCreateTagged, withTags } from './tag-lists.ts';
 
 export interface NewProvider {
   readonly url: string;
@@ -37,7 +37,8 @@ export class OidcProviders {
   create(caller: Caller, wish: NewProvider): Promise<OidcProviderRecord> {
     const url = readIssuer(wish.url, this.#rules);
     const arn = makeProviderArn(this.#cases.account, url);
-    const ask = { caller, action: 'iam:CreateOpenIDConnectProvider', arn, keys: tagKeys(wish.tags) };
+    const needs = needsToCreateTagged('iam:TagOpenIDConnectProvider', wish.tags);
+    const ask = { caller, action: 'iam:CreateOpenIDConnectProvider', arn, ...needs };
     return this.#cases.onArn(ask, () =>
       this.#cases.changes.change(['oidc-provider'], async () => {
         if ((await this.#find(arn)) !== null) throw alreadyExists(`Provider with url ${wish.url} already exists.`);

@@ -4,7 +4,7 @@ import type { AccessUses } from './access-uses.ts';
 import { attachable, type Bounded, withBoundary, withBoundaryArn, withoutBoundary } from './boundaries.ts';
 import type { Page } from './pages.ts';
 import { write } from './records.ts';
-import { tagKeys, withTags } from './tag-lists.ts';
+import { needsToCreateTagged, withTags } from './tag-lists.ts';
 import { keptTrust, shownTrust } from './trust.ts';
 import { checkPoliciesGone, type PathQuery } from './users.ts';
 
@@ -38,8 +38,9 @@ export class Roles {
 
   async create(caller: Caller, wish: NewRole): Promise<Bounded<RoleRecord>> {
     const { name, path, tags, boundary: alsoWrites } = wish;
-    const keys = { ...tagKeys(tags), ...boundaryKey(wish.boundary) };
-    const ask = { caller, action: 'iam:CreateRole', name, path, keys, alsoWrites };
+    const needs = needsToCreateTagged('iam:TagRole', tags);
+    const keys = { ...needs.keys, ...boundaryKey(wish.boundary) };
+    const ask = { caller, action: 'iam:CreateRole', name, path, ...needs, keys, alsoWrites };
     const { records, account } = this.#cases;
     const created = await this.#cases.create('role', ask, async (base) => {
       const trust = await keptTrust(records, account, wish.trust);

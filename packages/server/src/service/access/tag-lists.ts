@@ -10,6 +10,11 @@ export function tagKeys(tags: readonly Tag[]): NonNullable<Ask['keys']> {
   return { ...Object.fromEntries(requested), 'aws:TagKeys': tags.map(({ key }) => key) };
 }
 
+/** What a request to make something with tags needs: also the action that would tag it later, as in IAM. */
+export function needsToCreateTagged(tagAction: string, tags: readonly Tag[]): Required<Pick<Ask, 'keys' | 'alsoNeeds'>> {
+  return { keys: tagKeys(tags), alsoNeeds: tags.length === 0 ? [] : [tagAction] };
+}
+
 /**
  * The tags with more put over them. Keys that differ in case only are the same key; the last writing stays.
  *

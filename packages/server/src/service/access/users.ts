@@ -5,7 +5,7 @@ import { attachable, type Bounded, withBoundary, withBoundaryArn, withoutBoundar
 import { makeArn } from './identifiers.ts';
 import type { Page, PageRequest } from './pages.ts';
 import { deleteConflict, entityExists } from './refusals.ts';
-import { tagKeys, withTags } from './tag-lists.ts';
+import { needsToCreateTagged, withTags } from './tag-lists.ts';
 
 export interface NewUser {
   readonly name: string;
@@ -34,8 +34,9 @@ export class Users {
 
   async create(caller: Caller, wish: NewUser): Promise<Bounded<UserRecord>> {
     const { name, path, tags, boundary: alsoWrites } = wish;
-    const keys = { ...tagKeys(tags), ...boundaryKey(wish.boundary) };
-    const ask = { caller, action: 'iam:CreateUser', name, path, keys, alsoWrites };
+    const needs = needsToCreateTagged('iam:TagUser', tags);
+    const keys = { ...needs.keys, ...boundaryKey(wish.boundary) };
+    const ask = { caller, action: 'iam:CreateUser', name, path, ...needs, keys, alsoWrites };
     const created = await this.#cases.create('user', ask, async (base) => {
       const { records } = this.#cases;
       const boundary = wish.boundary === undefined ? null : await attachable(records, wish.boundary);
