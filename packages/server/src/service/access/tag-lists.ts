@@ -11,7 +11,10 @@ export function tagKeys(tags: readonly Tag[]): NonNullable<Ask['keys']> {
 }
 
 /** What a request to make something with tags needs: also the action that would tag it later, as in IAM. */
-export function needsToCreateTagged(tagAction: string, tags: readonly Tag[]): Required<Pick<Ask, 'keys' | 'alsoNeeds'>> {
+export function needsToCreateTagged(
+  tagAction: string,
+  tags: readonly Tag[],
+): Required<Pick<Ask, 'keys' | 'alsoNeeds'>> {
   return { keys: tagKeys(tags), alsoNeeds: tags.length === 0 ? [] : [tagAction] };
 }
 

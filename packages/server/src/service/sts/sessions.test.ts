@@ -183,6 +183,32 @@ describe('GetSessionToken', () => {
     assert.equal(await refusal(ask(sts, { ...ROOT, accessKeyId: null })), sentence);
   });
 
+  test('gives what may ask STS for nothing but who it is and to assume roles, whatever its policies say', async () => {
+    const { sts, ada, role } = await opened();
+    const document = JSON.stringify({
+      Version: '2012-10-17',
+      Statement: [{ Effect: 'Allow', Action: 'sts:*', Resource: '*' }],
+    });
+    await sts.service.access.inline.put(ROOT, 'user', 'ada', { name: 'sts', document });
+    const { sts: cases } = sts.service;
+    for (const long of [ada, ROOT]) {
+      const own = (await sts.holder(await ask(sts, long)))!;
+      assert.equal((await cases.callerIdentity(own)).arn, long.principal.arn);
+      assert.equal(
+        await refusal(cases.accessKeyAccount(own, ada.accessKeyId!)),
+        'not-permitted: Cannot call GetAccessKeyInfo with session credentials',
+      );
+      assert.equal(
+        await refusal(cases.decodeMessage(own)),
+        'not-permitted: Cannot call DecodeAuthorizationMessage with session credentials',
+      );
+      assert.ok(await cases.accessKeyAccount(long, ada.accessKeyId!));
+    }
+    const assumed = await sts.session((await sts.holder(await ask(sts, ada)))!, role);
+    await sts.service.access.inline.put(ROOT, 'role', 'role', { name: 'sts', document });
+    assert.ok(await cases.accessKeyAccount(assumed, ada.accessKeyId!));
+  });
+
   test('gives what ends with the access key it was asked for with, and with its user', async () => {
     const { sts, ada } = await opened();
     const { keys, users } = sts.service.access;

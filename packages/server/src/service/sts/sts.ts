@@ -84,7 +84,7 @@ export class Sts {
 
   /** The account an access key belongs to; of keys that are not of this server, nothing is known. */
   accessKeyAccount(caller: Caller, accessKeyId: string): Promise<string> {
-    const ask = { caller, action: 'sts:GetAccessKeyInfo', locate: () => ({ arn: '*' }) };
+    const ask = { caller, action: 'sts:GetAccessKeyInfo', locate: () => besideOwnSessions(caller, 'GetAccessKeyInfo') };
     return this.#cases.onResource(ask, async () => {
       const isKnown =
         accessKeyId === this.#parts.rootKeyId ||
@@ -97,7 +97,8 @@ export class Sts {
 
   /** Refusals here say in clear what decided, to the audit log and to `rekey policy simulate`; none is ever encoded. */
   decodeMessage(caller: Caller): Promise<never> {
-    const ask = { caller, action: 'sts:DecodeAuthorizationMessage', locate: () => ({ arn: '*' }) };
+    const operation = 'DecodeAuthorizationMessage';
+    const ask = { caller, action: `sts:${operation}`, locate: () => besideOwnSessions(caller, operation) };
     return this.#cases.onResource(ask, () => {
       throw undecodable();
     });
@@ -110,4 +111,13 @@ export class Sts {
   revokeSessions(caller: Caller, role: string): Promise<void> {
     return this.#inline.put(caller, 'role', role, revocationPolicy(this.#parts.clock.now()));
   }
+}
+
+/**
+ * Sessions of GetSessionToken may ask STS for nothing but GetCallerIdentity and AssumeRole.
+ * Source: STS API Reference, "GetSessionToken".
+ */
+function besideOwnSessions({ principal }: Caller, operation: string): { readonly arn: string } {
+  if (principal.session !== null && principal.kind !== 'role-session') throw notWithSession(operation);
+  return { arn: '*' };
 }
