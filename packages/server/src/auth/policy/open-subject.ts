@@ -6,6 +6,8 @@ import type { Statement } from './statement.ts';
 
 const WEB_IDENTITY = 'sts:assumerolewithwebidentity';
 const CLOSING: ReadonlySet<string> = new Set(['StringEquals', 'StringEqualsIgnoreCase', 'StringLike']);
+/** What the token itself fills in: `${issuer.example:sub}` is every subject. `${*}`, `${?}` and `${$}` are characters. */
+const VARIABLE = /\$\{(?![*?$]\})/;
 
 /**
  * The statements of a trust policy that let in every bearer of a token that some provider issues, whoever its subject
@@ -24,5 +26,5 @@ function isOpen({ effect, principals, actions, conditions }: Statement): boolean
 
 function closesSubject({ key, operator, values, quantifier, ifExists }: Condition): boolean {
   if (!key.endsWith(':sub') || ifExists || quantifier === 'ForAllValues' || !CLOSING.has(operator)) return false;
-  return values.every((value) => operator !== 'StringLike' || !/^[*?]*$/.test(value));
+  return values.every((value) => !VARIABLE.test(value) && (operator !== 'StringLike' || !/^[*?]*$/.test(value)));
 }
