@@ -32,7 +32,8 @@ export interface TestServer {
 }
 
 export interface StartOptions {
-  readonly dataFolder: string;
+  /** Null for a server with a store in memory (`serve --dev`). */
+  readonly dataFolder: string | null;
   readonly environment?: Readonly<Record<string, string>>;
   readonly words?: readonly string[];
   /** Kills the server at the end of this test if the test has not stopped it. */
@@ -41,12 +42,12 @@ export interface StartOptions {
   readonly listen?: string;
 }
 
-/** Starts `rekey serve --init` on a free port and waits for its readiness line. */
+/** Starts `rekey serve --init` (or `--dev`) on a free port and waits for its readiness line. */
 export async function startServer(options: StartOptions): Promise<TestServer> {
   const child = spawn(
     process.execPath,
     [
-      ...[REKEY, 'serve', '--data', options.dataFolder, '--init'],
+      ...[REKEY, 'serve', ...(options.dataFolder === null ? ['--dev'] : ['--data', options.dataFolder, '--init'])],
       ...['--listen', options.listen ?? '127.0.0.1:0', ...(options.words ?? [])],
     ],
     { env: environmentOf(options.environment), stdio: ['ignore', 'pipe', 'pipe'] },
@@ -71,7 +72,7 @@ export async function startServer(options: StartOptions): Promise<TestServer> {
   });
   return {
     endpoint,
-    dataFolder: options.dataFolder,
+    dataFolder: options.dataFolder ?? '',
     process: child,
     output: () => printed,
     ended,

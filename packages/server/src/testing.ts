@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { silentLogger } from '@rekey/core';
 import { startRekey } from './compose.ts';
 import { readConfig } from './config/config.ts';
+import { clientEnvironment } from './config/development-settings.ts';
 
 /** A real rekey server in this process, for tests of programs that use one. */
 export interface TestRekey {
@@ -43,13 +44,7 @@ export async function startTestRekey(): Promise<TestRekey> {
     region: server.region,
     credentials,
     token: server.root.token,
-    environment: {
-      AWS_ENDPOINT_URL_SECRETS_MANAGER: server.endpoint,
-      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-      AWS_REGION: server.region,
-      REKEY_ENDPOINT: server.endpoint,
-    },
+    environment: clientEnvironment({ endpoint: server.endpoint, region: server.region, ...credentials }),
     stop: () => server.stop(),
   };
 }
