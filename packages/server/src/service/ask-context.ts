@@ -64,8 +64,8 @@ interface FactResource {
   readonly tags: readonly Tag[];
 }
 
-/** Condition keys are case-insensitive, the keys of tags in them too. */
+/** Condition keys are case-insensitive, the keys of tags in them too. A small letter may be longer than its capital (İ). */
 function given(keys: PermitQuestion['keys'], key: string): ContextValue | undefined {
-  for (const name in keys) if (name.length === key.length && name.toLowerCase() === key) return keys[name];
+  for (const name in keys) if (name.length <= key.length && name.toLowerCase() === key) return keys[name];
   return undefined;
 }

@@ -57,6 +57,15 @@ describe('tags whose keys differ in case only', () => {
     await sts.service.secrets.tag(mallory, 'app', [{ key: 'Team', value: 'red' }]);
   });
 
+  test('are one key also where a small letter is longer than its capital', async () => {
+    await secret('app');
+    for (const written of ['\u0130d', 'i\u0307D']) {
+      const Condition = { Null: { [`aws:RequestTag/${written}`]: 'false' } };
+      await grant(allow('secretsmanager:TagResource'), deny('secretsmanager:TagResource', { Condition }));
+      await denied(sts.service.secrets.tag(mallory, 'app', [{ key: '\u0130d', value: 'red' }]));
+    }
+  });
+
   test('let nothing ride along with what an Allow lets be tagged', async () => {
     await secret('app');
     await grant(allow('secretsmanager:TagResource', { Condition: { StringEquals: { 'aws:RequestTag/team': 'red' } } }));

@@ -107,6 +107,6 @@ function tagNamed(tags: readonly Tag[] | null | undefined, key: string): string 
 }
 
 function ofService(keys: RequestFacts['keys'], key: string): ContextValue | undefined {
-  for (const name in keys) if (name.length === key.length && name.toLowerCase() === key) return keys[name];
+  for (const name in keys) if (name.length <= key.length && name.toLowerCase() === key) return keys[name];
   return undefined;
 }
