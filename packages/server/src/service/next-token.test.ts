@@ -30,6 +30,9 @@ test('no altered token and no other text is taken for one', () => {
       if (text !== token) assert.throws(() => tokens.read('question', text), isRefused);
     }),
   );
+  for (const place of ['id', 'id1', 'id12'].map((id) => tokens.make('question', { value: 'name', id })))
+    for (const last of 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_')
+      if (!place.endsWith(last)) assert.throws(() => tokens.read('question', place.slice(0, -1) + last), isRefused);
   const foreign = new NextTokens(Keyring.create('store', 0));
   assert.throws(() => foreign.read('question', token), isRefused);
 });

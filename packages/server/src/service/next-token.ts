@@ -33,9 +33,10 @@ export class NextTokens {
 
   /** @throws RekeyError `invalid-input` (reason `next-token-invalid`) for anything but a token of the same question */
   read(question: string, token: string): ListPlace {
-    if (!FORM.test(token)) throw invalidToken();
+    const envelope = Buffer.from(token, 'base64url');
+    if (!FORM.test(token) || envelope.toString('base64url') !== token) throw invalidToken();
     try {
-      const plain = this.#keyring.open(PURPOSE, question, Buffer.from(token, 'base64url'));
+      const plain = this.#keyring.open(PURPOSE, question, envelope);
       const [value, id] = JSON.parse(Buffer.from(plain).toString('utf8')) as [string, string];
       return { value, id };
     } catch {
