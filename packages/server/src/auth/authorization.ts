@@ -29,7 +29,7 @@ const ACCESS_KEY_ID = /^[\w-]{1,128}$/;
 /** Reads the claim of a request, from its Authorization header or (presigned) from its query. */
 export function signatureClaim(request: SignedRequest): SignatureClaim {
   const authorizations = headerValues(request, 'authorization');
-  const presigned = request.query.includes('X-Amz-') ? presignedParameters(request.query) : null;
+  const presigned = request.query === '' ? null : presignedParameters(request.query);
   if (authorizations.length === 0 && presigned === null) throw plainSignatureError('missing-authentication');
   if (authorizations.length > 1) throw incomplete('The request carries more than one Authorization header.');
   if (authorizations[0] === undefined) return claimOfQuery(presigned!, request);

@@ -217,6 +217,8 @@ test('nothing signed is told apart from signed badly', () => {
     { ...request, headers: [...request.headers, ['authorization', authorization(request)]] },
     { ...request, headers: [...request.headers, ['x-amz-date', TIME.time]] },
     { ...request, query: 'X-Amz-Signature=0' },
+    { ...request, query: 'X%2DAmz-Signature=0' },
+    { ...request, query: '%58-%41mz-%53ignature=0' },
     withHeader(request, 'x-amz-date', '2026-05-17T10:30:00Z'),
     withHeader(request, 'x-amz-date', '20261317T103000Z'),
     without(request, 'x-amz-date'),
