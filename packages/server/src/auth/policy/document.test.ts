@@ -21,8 +21,11 @@ const without = (statement: Written, name: string) =>
 type Refused = readonly [what: string, kind: PolicyKind, document: unknown, path: string, sentence: RegExp];
 
 const REFUSED: readonly Refused[] = [
-  ['text that is no JSON', 'identity', '{"Version":', '', /no JSON/],
-  ['empty text', 'identity', '', '', /no JSON/],
+  ['text that ends too early', 'identity', '{"Version":', '', /no JSON: it ends too early/],
+  ['empty text', 'identity', '', '', /no JSON: it ends too early or is empty/],
+  ['text that is no JSON', 'identity', 'x', '', /no JSON: "x" stands where it cannot\.$/],
+  ['a member without quotes', 'identity', '{Version:1}', '', /no JSON: at position 1\.$/],
+  ['a word of JavaScript', 'identity', 'undefined', '', /no JSON: it has another form\.$/],
   ['a list', 'identity', '[]', '', /object with Version and Statement/],
   ['null', 'identity', 'null', '', /object with Version and Statement/],
   ['an unknown member', 'identity', { ...policy(allow()), Statements: [] }, '', /no member "Statements"/],

@@ -115,9 +115,13 @@ function jsonOf(value: unknown): string {
   }
 }
 
-/** Where the parser stopped; its own message quotes the text, which may be long. */
+/** Where the parser stopped, or at what; its own message quotes the text, which may be long. */
 function syntaxOf(error: unknown): string {
-  return /at position \d+/.exec(messageOf(error))?.[0] ?? 'it ends too early or is empty';
+  const message = messageOf(error);
+  const [, place, character] = /(at position \d+)|^Unexpected token '(.+?)',/su.exec(message) ?? [];
+  if (place !== undefined) return place;
+  if (character !== undefined) return `${quoted(character)} stands where it cannot`;
+  return message.startsWith('Unexpected end') ? 'it ends too early or is empty' : 'it has another form';
 }
 
 function isTooLarge(text: string, { kind, largest }: PolicyOptions): boolean {
