@@ -33,10 +33,10 @@ export function readIdentity(
 ): WebIdentity {
   checkTimes(claims, Math.floor(now / 1000));
   const subject = claims.sub;
-  if (typeof subject !== 'string' || subject === '' || subject.length > 255) throw missing('sub');
-  const audiences = audiencesOf(claims.aud);
+  if (typeof subject !== 'string' || subject === '' || subject.length > 255) throw unusable(claims, 'sub');
+  const audiences = audiencesOf(claims);
   const party = claims.azp;
-  if (party !== undefined && typeof party !== 'string') throw missing('azp');
+  if (party !== undefined && typeof party !== 'string') throw unusable(claims, 'azp');
   const candidates = party === undefined ? audiences : [party];
   const audience = candidates.find((candidate) => provider.clientIds.includes(candidate));
   if (audience === undefined) throw invalidToken('Incorrect token audience');
@@ -52,20 +52,22 @@ export function readIdentity(
   return { provider, subject, audience, keys, claims };
 }
 
-function checkTimes({ exp, nbf, iat }: Readonly<Record<string, unknown>>, now: number): void {
-  if (!isTime(exp)) throw missing('exp');
-  if (!isTime(iat)) throw missing('iat');
-  if (nbf !== undefined && !isTime(nbf)) throw missing('nbf');
+function checkTimes(claims: Readonly<Record<string, unknown>>, now: number): void {
+  const { exp, nbf, iat } = claims;
+  if (!isTime(exp)) throw unusable(claims, 'exp');
+  if (!isTime(iat)) throw unusable(claims, 'iat');
+  if (nbf !== undefined && !isTime(nbf)) throw unusable(claims, 'nbf');
   if (exp <= now) throw expiredToken(now, exp);
   if (iat > now + SKEW || (nbf !== undefined && nbf > now + SKEW)) {
     throw invalidToken('The token is not valid yet; the clock of its issuer may be ahead.');
   }
 }
 
-function audiencesOf(aud: unknown): readonly string[] {
+function audiencesOf(claims: Readonly<Record<string, unknown>>): readonly string[] {
+  const { aud } = claims;
   const audiences = typeof aud === 'string' ? [aud] : aud;
   if (isTexts(audiences) && audiences.length > 0) return audiences;
-  throw missing('aud');
+  throw unusable(claims, 'aud');
 }
 
 function isTexts(value: unknown): value is readonly string[] {
@@ -77,6 +79,8 @@ function isTime(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 253_402_300_799;
 }
 
-function missing(claim: string): Error {
-  return invalidToken(`Missing a required claim: ${claim}`);
+/** AWS's words where it is not there at all. */
+function unusable(claims: Readonly<Record<string, unknown>>, claim: string): Error {
+  if (claims[claim] === undefined) return invalidToken(`Missing a required claim: ${claim}`);
+  return invalidToken(`The claim ${claim} of the token has another form than it must have.`);
 }
