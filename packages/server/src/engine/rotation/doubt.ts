@@ -3,7 +3,7 @@ import { isTemporary } from './cause.ts';
 import type { Finding } from './doubt-resolver.ts';
 import { DOUBT_RETRY, retryAfter, URGENT_RETRY } from './retry.ts';
 import type { Doubt } from './rotation.ts';
-import { inSwitchWindow, intending, notTaken, stepDone, waiting } from './rotation-change.ts';
+import { inSwitchWindow, intending, notTaken, setsOfValue, stepDone, waiting } from './rotation-change.ts';
 
 /**
  * How long a refused login is no proof that a value which may have been set before is held nowhere: a pooler before the
@@ -19,18 +19,17 @@ export function resolved(record: RotationRecord, doubt: Doubt, found: Finding, n
   if (found.verdict === 'taken') return taken(record, doubt, now);
   if (found.verdict === 'could-not-look') return lookAgain(record, found.reason, now);
   if (doubt !== 'value-rejected') return setAgain(record, doubt, found.verdict, now);
-  const settled = doubtfulSetOf(record) + SETTLING;
+  const settled = lastToldIn(record) + SETTLING;
   return settled <= now || inSwitchWindow(record) ? null : waiting(record, settled, UNSETTLED);
 }
 
 const UNSETTLED =
   'The target rejected the new value, and an earlier attempt may have set it all the same: before another is made it is looked at again.';
 
-/** When it last became doubtful whether the target had been given this very value. */
-function doubtfulSetOf({ steps }: RotationRecord): number {
-  const made = steps.findLastIndex(({ step, outcome }) => step === 'create' && outcome === 'done');
-  const doubtful = steps.slice(made + 1).findLast(({ step, outcome }) => step === 'set' && outcome === 'unknown');
-  return doubtful?.finishedAt ?? Number.NEGATIVE_INFINITY;
+/** When the target was last given this very value, or may have been. */
+function lastToldIn(record: RotationRecord): number {
+  const told = setsOfValue(record).findLast(({ outcome }) => outcome !== 'failed');
+  return told?.finishedAt ?? Number.NEGATIVE_INFINITY;
 }
 
 function taken(record: RotationRecord, doubt: Doubt, now: number): RotationRecord {

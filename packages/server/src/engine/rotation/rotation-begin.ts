@@ -17,7 +17,7 @@ import { findAtWork, getSecret, listRotations, untilUndisturbed } from './at-wor
 import { hasGivenValue, isTemporary } from './cause.ts';
 import { emptyVersion } from './pending-version.ts';
 import { neededVersions, valueWrite } from './promotion.ts';
-import { resumed, waiting } from './rotation-change.ts';
+import { resumed, waiting, wasTold } from './rotation-change.ts';
 import type { JournalParts, RotationJournal } from './rotation-journal.ts';
 import { type BeginRequest, type Start, startRotation } from './rotation-start.ts';
 
@@ -165,7 +165,7 @@ export class RotationBegin {
       (secret) => {
         const current = findLabelled(secret, CURRENT)?.id ?? null;
         const record = resumed(entry.record, current, clock.now());
-        const untold = entry.record.setStartedAt === null && entry.record.promotedAt === null;
+        const untold = !wasTold(entry.record) && entry.record.promotedAt === null;
         if (!untold || hasGivenValue(record) || current === entry.record.previousVersionId) return { secret, record };
         const emptied = emptyVersion(secret, record.versionId, clock.now());
         return { secret: emptied, record, writes: [valueWrite(secret.id, record.versionId)] };

@@ -120,8 +120,22 @@ export function ended(
  * next rotation. It is revoked by itself an overlap later, as any value that is not in use.
  */
 function leavesLogin(record: RotationRecord): boolean {
-  const { strategy, setStartedAt, promotedAt } = record;
-  return strategy === 'alternating-users' && setStartedAt !== null && promotedAt === null && !hasGivenValue(record);
+  const { strategy, promotedAt } = record;
+  return strategy === 'alternating-users' && promotedAt === null && wasTold(record) && !hasGivenValue(record);
+}
+
+/**
+ * True where the target was given this very value, or may have been, whatever logins have said of it since: behind a
+ * pooler a value that was taken is refused for a while.
+ */
+export function wasTold(record: RotationRecord): boolean {
+  return record.setStartedAt !== null || setsOfValue(record).some(({ outcome }) => outcome !== 'failed');
+}
+
+/** Attempts to set the value as it is: one that was rejected before was another. */
+export function setsOfValue({ steps }: RotationRecord): readonly StepRecord[] {
+  const made = steps.findLastIndex(({ step, outcome }) => step === 'create' && outcome === 'done');
+  return steps.slice(made + 1).filter(({ step }) => step === 'set');
 }
 
 /** The target took the new value and *current* points at it: the old one is now the one that must go. */

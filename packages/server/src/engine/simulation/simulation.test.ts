@@ -133,6 +133,15 @@ const FOUND: Readonly<Record<string, History>> = {
     acts: ['rotate', 'rollback', 'disaster', 'rotate', 'rotate'],
     faults: [{ server: 0, at: 40, fault: { kind: 'backup' } }],
   },
+  'a value that was set late, was refused by a pooler, and whose rotation goes on from a value put by hand': {
+    ...{ seed: 538_596_403, strategy: 'alternating-users', admin: true, servers: 1, scheduled: true },
+    acts: ['due', 'hand-over'],
+    faults: [
+      { server: 1, at: 25, fault: { kind: 'pooler-stale', milliseconds: 20 * 60_000 } },
+      { server: 0, at: 15, fault: { kind: 'target-late', milliseconds: 1_000 } },
+      { server: 0, at: 45, fault: { kind: 'dies' } },
+    ],
+  },
   'a store that fails as the quarantine ends': {
     ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
     acts: ['rotate', 'rotate', 'disaster', 'rotate', 'rotate'],
