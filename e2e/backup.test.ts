@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import type { SecretsClient } from '@rekey/client';
-import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
 import { rootClient, rotationsOf, type SeenRotation, secretPath, textOf } from './support/clients.ts';
-import { logsIn, PostgresTarget } from './support/postgres-target.ts';
+import { givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
+import { logsIn } from './support/postgres-target.ts';
+
 import { assertSentence } from './support/sentences.ts';
 import { clientEnvironment, runRekey, startServer, type TestServer, temporaryFolder } from './support/server.ts';
 import { until } from './support/until.ts';
-
-const { available: startable, why } = available('embedded');
 
 const SECRETS = [
   { name: 'two-users', strategy: 'alternating-users', every: '2s', overlap: '1s' },
@@ -18,17 +17,8 @@ const SECRETS = [
 ] as const;
 
 /** Yesterday's store must not lock today's applications out. */
-describe('a backup taken while credentials rotate', { skip: startable ? false : why, concurrency: 2 }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded' });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe('a backup taken while credentials rotate', { skip: skipWithoutPostgres, concurrency: 2 }, () => {
+  const given = givenPostgres();
 
   /** A server on which both credentials rotate, a backup, and a death some rotations later. */
   async function lostServer(context: TestContext, options: { readonly withAdmin: boolean }) {
@@ -36,10 +26,10 @@ describe('a backup taken while credentials rotate', { skip: startable ? false : 
     const [dataFolder, backup] = [join(folder, 'data'), join(folder, 'backup')];
     const server = await startServer({ dataFolder, test: context });
     const client = rootClient(server.endpoint);
-    await client.call('CreateSecret', { Name: 'admin', SecretString: JSON.stringify(target.admin) });
+    await client.call('CreateSecret', { Name: 'admin', SecretString: JSON.stringify(given.target.admin) });
     for (const { name, ...wish } of SECRETS) {
       const keepsAdmin = options.withAdmin || wish.strategy === 'alternating-users';
-      const value = { ...(await target.newRole()), ...(keepsAdmin ? { masterarn: 'admin' } : {}) };
+      const value = { ...(await given.target.newRole()), ...(keepsAdmin ? { masterarn: 'admin' } : {}) };
       await client.call('CreateSecret', { Name: name, SecretString: JSON.stringify(value) });
       await client.native('PUT', secretPath(name, 'rotation'), {
         rotator: 'postgres',

@@ -5,15 +5,16 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { RotatingSecret, SecretsClient } from '@rekey/client';
 import { rotatingPool } from '@rekey/client/pg';
 import pg from 'pg';
 import { signWebhook } from '../packages/server/dist/engine/alerts/webhook.js';
 import type { BreachView } from '../packages/server/dist/service/breach.js';
-import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
 import { rootClient, textOf } from './support/clients.ts';
-import { type DatabaseCredential, logsIn, PostgresTarget } from './support/postgres-target.ts';
+import { givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
+import { type DatabaseCredential, logsIn } from './support/postgres-target.ts';
+
 import {
   ROOT_ACCESS_KEY_ID,
   ROOT_SECRET_ACCESS_KEY,
@@ -22,21 +23,11 @@ import {
   temporaryFolder,
 } from './support/server.ts';
 
-const { available: startable, why } = available('embedded');
 const WEBHOOK_SECRET = 'a secret of sixteen and more';
 const KEY_ID = 'bcb53661c06b4728e59d897fb6165d5c9cda0fd9cdf9d09ead458168deb7518c';
 
-describe('a leaked password', { skip: startable ? false : why }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded' });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe('a leaked password', { skip: skipWithoutPostgres }, () => {
+  const given = givenPostgres();
 
   /** A server that rotates one role with two users, and an overlap of an hour. */
   async function open(context: TestContext, configure: (folder: string) => Promise<string> = async () => '{}') {
@@ -46,8 +37,8 @@ describe('a leaked password', { skip: startable ? false : why }, () => {
     await writeFile(config, await configure(folder));
     const server = await startServer({ dataFolder, test: context, words: ['--config', config] });
     const rekey = (words: readonly string[], input = '') => runRekey([...words, '--data', dataFolder], { input });
-    const role = await target.newRole();
-    await rekey(['secret', 'put', 'admin'], JSON.stringify(target.admin));
+    const role = await given.target.newRole();
+    await rekey(['secret', 'put', 'admin'], JSON.stringify(given.target.admin));
     await rekey(['secret', 'put', 'app'], JSON.stringify({ ...role, masterarn: 'admin' }));
     const strategy = ['--strategy', 'alternating-users', '--username-may-change', '--overlap', '1h'];
     assert.equal((await rekey(['rotation', 'set', 'app', '--rotator', 'postgres', ...strategy])).code, 0);

@@ -1,13 +1,14 @@
 import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SecretsClient } from '@rekey/client';
-import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
 import { secretPath, textOf } from './support/clients.ts';
 import { type Member, startCluster } from './support/cluster.ts';
-import { logsIn, PostgresTarget } from './support/postgres-target.ts';
+import { type GivenPostgres, givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
+import { logsIn, type PostgresTarget } from './support/postgres-target.ts';
+
 import { runRekey } from './support/server.ts';
 import { until } from './support/until.ts';
 
@@ -15,8 +16,6 @@ import { until } from './support/until.ts';
  * Three servers in three processes over one PostgreSQL, each reaching it through a network of its own. Disturbances come
  * in an order drawn from a seed (`REKEY_CLUSTER_SEED`), which is printed; `REKEY_CLUSTER_SECRETS` makes the crowd bigger.
  */
-
-const { available: startable, why } = available('embedded');
 
 const SECRETS = Number(process.env.REKEY_CLUSTER_SECRETS ?? 60);
 /** Of them, so many are roles of a real target; the others are values that nobody else knows. */
@@ -37,21 +36,11 @@ interface Told {
   readonly versionId: string;
 }
 
-describe('three servers on one PostgreSQL', { skip: startable ? false : why }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded', settings: { max_connections: '200' } });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe('three servers on one PostgreSQL', { skip: skipWithoutPostgres }, () => {
+  const given = givenPostgres({ max_connections: '200' });
 
   test('show each other what they write within a second, and their own writes at once', async (context) => {
-    const members = await startCluster(postgres, context, { members: 3, schema: 'reads' });
+    const members = await startCluster(given.postgres, context, { members: 3, schema: 'reads' });
     const [writer] = members;
     await writer!.client.call('CreateSecret', { Name: 'shared', SecretString: 'value 0' });
     for (const { client } of members) assert.equal(await textOf(client, 'shared'), 'value 0');
@@ -72,13 +61,13 @@ describe('three servers on one PostgreSQL', { skip: startable ? false : why }, (
 
   test('vouch for each other’s audit chains: one that is missing or cut is named', async (context) => {
     const schema = 'chains';
-    const members = await startCluster(postgres, context, { members: 3, schema });
+    const members = await startCluster(given.postgres, context, { members: 3, schema });
     for (const [at, { client }] of members.entries())
       await client.call('CreateSecret', { Name: `secret-${at}`, SecretString: 'a value' });
     for (const { server } of members) assert.equal(await server.stop(), 0, server.output());
     const [own, other, third] = members.map(({ dataFolder }) => dataFolder) as [string, string, string];
     const storeUrl = `postgres://postgres@127.0.0.1:${members[0]!.network.port}/postgres?schema=${schema}`;
-    const environment = { REKEY_STORE_URL: storeUrl, PGPASSWORD: postgres.superuser.password };
+    const environment = { REKEY_STORE_URL: storeUrl, PGPASSWORD: given.postgres.superuser.password };
     const verify = (...also: readonly string[]) =>
       runRekey(['audit', 'verify', '--data', own, '--also', ...also], { environment });
     const [otherId, thirdId] = await Promise.all([other, third].map(idOf));
@@ -101,7 +90,7 @@ describe('three servers on one PostgreSQL', { skip: startable ? false : why }, (
   for (const point of ['set-outcome', 'promotion'])
     test(`take over what one held that died before its ${point}`, async (context) => {
       const schema = `takeover_${point.replace('-', '_')}`;
-      const [doomed, ...heirs] = await startCluster(postgres, context, { members: 3, schema });
+      const [doomed, ...heirs] = await startCluster(given.postgres, context, { members: 3, schema });
       await doomed!.server.kill();
       await doomed!.start({ REKEY_KILL_AT: `before:${point}` });
       const client = heirs[0]!.client;
@@ -117,8 +106,8 @@ describe('three servers on one PostgreSQL', { skip: startable ? false : why }, (
 
   test(`rotate ${SECRETS} secrets that come due together, each once, whatever happens to the servers`, async (context) => {
     context.diagnostic(`REKEY_CLUSTER_SEED=${SEED}`);
-    const members = await startCluster(postgres, context, { members: 3, schema: 'crowd' });
-    const names = await createCrowd(members[0]!.client, target);
+    const members = await startCluster(given.postgres, context, { members: 3, schema: 'crowd' });
+    const names = await createCrowd(members[0]!.client, given.target);
     await delay(EVERY / 2);
     await disturb(members, drawFrom(SEED));
     await until(() => everyoneRotated(members[0]!.client, names));
@@ -129,7 +118,7 @@ describe('three servers on one PostgreSQL', { skip: startable ? false : why }, (
       await assertAuditSound(
         dataFolder,
         `postgres://postgres@127.0.0.1:${network.port}/postgres?schema=crowd`,
-        postgres,
+        given.postgres,
       );
     }
   });
@@ -296,7 +285,11 @@ async function rotationsOf(client: SecretsClient, name: string): Promise<readonl
 }
 
 /** Of the chain of one server; its head is in the store that all share. */
-async function assertAuditSound(dataFolder: string, storeUrl: string, { superuser }: RunningPostgres): Promise<void> {
+async function assertAuditSound(
+  dataFolder: string,
+  storeUrl: string,
+  { superuser }: GivenPostgres['postgres'],
+): Promise<void> {
   const environment = { REKEY_STORE_URL: storeUrl, PGPASSWORD: superuser.password };
   const { code, out, err } = await runRekey(['audit', 'verify', '--data', dataFolder], { environment });
   assert.equal(code, 0, out + err);

@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { DURABLE_POINTS } from '../packages/server/src/engine/boundary.ts';
-import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
 import { cutAndRecover, NETWORK_FAULTS } from './crash/network.ts';
 import { killAndRecover, setStage } from './crash/play.ts';
 import { PLAYED_IN_MEMORY_ONLY, STORIES } from './crash/stories.ts';
-import { PostgresTarget } from './support/postgres-target.ts';
+import { givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
 
 /**
  * A server that kills itself (SIGKILL) at each durable boundary of a rotation against a real PostgreSQL, and another
@@ -13,8 +12,6 @@ import { PostgresTarget } from './support/postgres-target.ts';
  * same with more faults in memory; here disk, sockets, processes and the target are real. `npm run crash-matrix` prints
  * all of it as a table.
  */
-
-const { available: startable, why } = available('embedded');
 
 test('every durable boundary is in one of the stories', () => {
   const played = new Set(STORIES.flatMap(({ points }) => points));
@@ -24,29 +21,19 @@ test('every durable boundary is in one of the stories', () => {
   );
 });
 
-describe('cut short', { skip: startable ? false : why, concurrency: 2 }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded' });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe('cut short', { skip: skipWithoutPostgres, concurrency: 2 }, () => {
+  const given = givenPostgres();
 
   for (const story of STORIES)
     for (const point of story.points)
       for (const side of ['before', 'after'])
         test(`${story.title}: killed ${side} ${point}, it goes on and nobody is locked out`, async (context) => {
-          await killAndRecover(context, await setStage(context, target), story, `${side}:${point}`);
+          await killAndRecover(context, await setStage(context, given.target), story, `${side}:${point}`);
         });
 
   for (const strategy of ['alternating-users', 'single-user'] as const)
     for (const fault of NETWORK_FAULTS)
       test(`${strategy}: ${fault.title}, it goes on and nobody is locked out`, async (context) => {
-        await cutAndRecover(context, await setStage(context, target), strategy, fault);
+        await cutAndRecover(context, await setStage(context, given.target), strategy, fault);
       });
 });

@@ -1,17 +1,16 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { type Acknowledgement, RotatingSecret, type SecretsClient } from '@rekey/client';
 import { rotatingPool } from '@rekey/client/pg';
 import type { Pool } from 'pg';
-import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
 import { atEnd } from './support/cleanup.ts';
 import { rootClient, rotationsOf, secretPath, textOf } from './support/clients.ts';
-import { logsIn, PostgresTarget } from './support/postgres-target.ts';
+import { givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
+import { logsIn } from './support/postgres-target.ts';
+
 import { startServer, temporaryFolder } from './support/server.ts';
 import { until } from './support/until.ts';
-
-const { available: startable, why } = available('embedded');
 
 const INSTANCES = 20;
 const FROZEN = 'instance-7';
@@ -80,25 +79,16 @@ class FreezableSource {
 }
 
 /** Twenty instances behind one access key and one address, one of which does not hear of a rotation. */
-describe('the gate of retirement', { skip: startable ? false : why }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded' });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe('the gate of retirement', { skip: skipWithoutPostgres }, () => {
+  const given = givenPostgres();
 
   /** Up to the end of the overlap of a rotation that all but one have followed. */
   async function rotated(context: TestContext, retireWithin: string) {
     const dataFolder = join(await temporaryFolder(context), 'data');
     const server = await startServer({ dataFolder, test: context });
     const client = rootClient(server.endpoint);
-    await client.call('CreateSecret', { Name: 'admin', SecretString: JSON.stringify(target.admin) });
-    const role = await target.newRole();
+    await client.call('CreateSecret', { Name: 'admin', SecretString: JSON.stringify(given.target.admin) });
+    const role = await given.target.newRole();
     await client.call('CreateSecret', { Name: 'db', SecretString: JSON.stringify({ ...role, masterarn: 'admin' }) });
     const strategy = { strategy: 'alternating-users', usernameMayChange: true };
     const wish = { rotator: 'postgres', ...strategy, every: '30d', overlap: '1s', retireWithin };

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
+import { describe, test } from 'node:test';
 import { rootClient, textOf } from './support/clients.ts';
 import { startCluster } from './support/cluster.ts';
+import { givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
 import { assertSentence } from './support/sentences.ts';
 import { clientEnvironment, runRekey, startServer, temporaryFolder } from './support/server.ts';
 import { until } from './support/until.ts';
-
-const { available: startable, why } = available('embedded');
 
 interface Keys {
   readonly keys: number;
@@ -17,15 +15,11 @@ interface Keys {
   readonly rotation: string | null;
 }
 
-describe('keys and stores of several servers', { skip: startable ? false : why }, () => {
-  let postgres: RunningPostgres;
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded', settings: { max_connections: '100' } });
-  });
-  after(() => postgres?.stop());
+describe('keys and stores of several servers', { skip: skipWithoutPostgres }, () => {
+  const given = givenPostgres({ max_connections: '100' });
 
   test('a rotation of keys is finished although the server that began it is killed; nobody fails to read meanwhile', async (context) => {
-    const [first, second] = await startCluster(postgres, context, { members: 2, schema: 'keys' });
+    const [first, second] = await startCluster(given.postgres, context, { members: 2, schema: 'keys' });
     const names = Array.from({ length: 20 }, (_, at) => `secret-${at}`);
     for (const name of names)
       await first!.client.call('CreateSecret', { Name: name, SecretString: `value of ${name}` });
@@ -61,8 +55,8 @@ describe('keys and stores of several servers', { skip: startable ? false : why }
     const dataFolder = join(await temporaryFolder(context), 'data');
     const alone = await startServer({ dataFolder, test: context });
     await rootClient(alone.endpoint).call('CreateSecret', { Name: 'moved', SecretString: 'kept' });
-    const { user, password } = postgres.superuser;
-    const place = `127.0.0.1:${postgres.port}/postgres?schema=moved`;
+    const { user, password } = given.postgres.superuser;
+    const place = `127.0.0.1:${given.postgres.port}/postgres?schema=moved`;
     const to = ['migrate', '--data', dataFolder, '--to', `postgres://${user}@${place}`];
     const environment = { PGPASSWORD: String(password) };
     assertSentence(await runRekey(to, { environment }), 1, /A server runs on .*; stop it first/);

@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RekeyClientError, SecretsClient } from '@rekey/client';
-import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
 import { rootClient, rotationsOf, secretPath, textOf } from './support/clients.ts';
-import { logsIn, PostgresTarget } from './support/postgres-target.ts';
+import { givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
+import { logsIn, type PostgresTarget } from './support/postgres-target.ts';
+
 import { runRekey, startServer, type TestServer, temporaryFolder } from './support/server.ts';
 import { until } from './support/until.ts';
 
@@ -27,30 +28,18 @@ const LOGIN_BUDGET = 'rotation: { loginBudget: { logins: 100, window: 1s } }\n';
 /** Versions a secret keeps at least, with or without labels (AWS: about a hundred). */
 const KEPT_VERSIONS = 20;
 
-const { available: startable, why } = available('embedded');
-
 const SECRETS = [
   { name: 'shop/two-users', strategy: 'alternating-users', every: '2s', overlap: '1s' },
   { name: 'shop/one-password', strategy: 'single-user', every: '1s', overlap: '0s' },
 ] as const;
 
-describe(`killed ${KILLS} times at random while rotating back to back`, { skip: startable ? false : why }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded' });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe(`killed ${KILLS} times at random while rotating back to back`, { skip: skipWithoutPostgres }, () => {
+  const given = givenPostgres();
 
   test('every rotation goes on, nobody is locked out, nothing is lost and the audit log is sound', async (context) => {
     const dataFolder = join(await temporaryFolder(context), 'data');
     const watch = new Watch();
-    await configure(context, dataFolder, target);
+    await configure(context, dataFolder, given.target);
     for (let kill = 0; kill < KILLS; kill++) {
       const server = await startServer({ dataFolder, test: context });
       const watching = watch.until(server);

@@ -1,25 +1,15 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
-import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
+import { describe, type TestContext, test } from 'node:test';
 import { rootClient, secretPath, textOf } from './support/clients.ts';
-import { type DatabaseCredential, logsIn, PostgresTarget } from './support/postgres-target.ts';
+import { givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
+import { type DatabaseCredential, logsIn } from './support/postgres-target.ts';
+
 import { runRekey, startServer, temporaryFolder } from './support/server.ts';
 
-const { available: startable, why } = available('embedded');
-
-describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2 }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded' });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe('rekey setup postgres', { skip: skipWithoutPostgres, concurrency: 2 }, () => {
+  const given = givenPostgres();
 
   async function withServer(context: TestContext) {
     const folder = await temporaryFolder(context);
@@ -33,13 +23,13 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
       const who = ['--username', role.username, '--password-file', passwordFile];
       return rekey(['setup', 'postgres', name, ...where, ...who, ...words]);
     };
-    const admin = () => rekey(['secret', 'put', 'admin'], JSON.stringify(target.admin));
+    const admin = () => rekey(['secret', 'put', 'admin'], JSON.stringify(given.target.admin));
     return { client: rootClient(server.endpoint), rekey, setup, admin };
   }
 
   test('without an admin credential: proves, plans, stores and schedules; then it rotates', async (context) => {
     const { client, rekey, setup } = await withServer(context);
-    const role = await target.newRole();
+    const role = await given.target.newRole();
     const done = await setup('db', role, '--overlap', '5s', '--yes');
     assert.equal(done.code, 0, done.err);
     assert.match(done.err, new RegExp(`the server accepts it \\(${role.username} logged in\\)`));
@@ -56,7 +46,7 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
   test('with an admin credential: two users, and nobody is refused', async (context) => {
     const { client, rekey, setup, admin } = await withServer(context);
     await admin();
-    const role = await target.newRole();
+    const role = await given.target.newRole();
     const wish = ['--admin', 'admin', '--strategy', 'alternating-users', '--username-may-change', '--overlap', '5s'];
     const done = await setup('db', role, ...wish, '--yes');
     assert.equal(done.code, 0, done.err);
@@ -69,7 +59,7 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
   test('a dry run says what a rotation would do, with which credentials, and changes nothing', async (context) => {
     const { client, rekey, setup, admin } = await withServer(context);
     await admin();
-    const role = await target.newRole();
+    const role = await given.target.newRole();
     const wish = ['--admin', 'admin', '--strategy', 'alternating-users', '--username-may-change', '--overlap', '5s'];
     await setup('db', role, ...wish, '--yes');
     const before = await client.native('GET', secretPath('db', 'rotation'));
@@ -80,23 +70,23 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
     assert.match(dry.out, /the admin credential admin is accepted/);
     assert.match(dry.out, /a rotation would use alternating-users/);
     assert.match(dry.out, /CREATE ROLE ".*_clone"/);
-    assert.ok(!dry.out.includes(role.password) && !dry.out.includes(target.admin.password));
+    assert.ok(!dry.out.includes(role.password) && !dry.out.includes(given.target.admin.password));
     assert.deepEqual(await client.native('GET', secretPath('db', 'rotation')), before);
-    assert.equal(await target.hasRole(`${role.username}_clone`), false);
+    assert.equal(await given.target.hasRole(`${role.username}_clone`), false);
   });
 
   test('prints what the admin credential lacks, and rotates nothing before it is granted', async (context) => {
     const { rekey, setup, admin } = await withServer(context);
     await admin();
-    const role = await target.newRole();
-    await target.mayAdminister(role, false);
+    const role = await given.target.newRole();
+    await given.target.mayAdminister(role, false);
     const wish = ['--admin', 'admin', '--strategy', 'alternating-users', '--username-may-change', '--yes'];
     const lacking = await setup('db', role, ...wish);
     assert.equal(lacking.code, 1);
     const [, statement = ''] = /first, a superuser must run:\n +(GRANT .*);/.exec(lacking.err) ?? [];
     assert.match(statement, /WITH ADMIN OPTION/);
     assert.match((await rekey(['rotation', 'show', 'db'])).out, /no rotation configured/);
-    await target.asSuperuser(statement);
+    await given.target.asSuperuser(statement);
     const granted = await setup('db', role, ...wish);
     assert.equal(granted.code, 0, granted.err);
     assert.equal((await rekey(['rotate', 'db', '--wait'])).code, 0);
@@ -104,7 +94,7 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
 
   test('never lets applications read what was not seen to log in', async (context) => {
     const { client, setup } = await withServer(context);
-    const role = await target.newRole();
+    const role = await given.target.newRole();
     assert.equal((await setup('db', role, '--yes')).code, 0);
     const refused = await setup('db', { ...role, password: 'not-the-password' }, '--yes');
     assert.equal(refused.code, 1);
@@ -122,7 +112,7 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
 
   test('adopt verifies a credential that is stored already, and changes nothing', async (context) => {
     const { client, rekey } = await withServer(context);
-    const role = await target.newRole();
+    const role = await given.target.newRole();
     await rekey(['secret', 'put', 'db'], JSON.stringify(role));
     const before = await textOf(client, 'db');
     const adopted = await rekey(['adopt', 'db', '--rotator', 'postgres']);
@@ -138,8 +128,8 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
 
   test('adopt and setup say when the admin credential does not log in (any more)', async (context) => {
     const { rekey, setup } = await withServer(context);
-    await rekey(['secret', 'put', 'admin'], JSON.stringify({ ...target.admin, password: 'changed-by-hand' }));
-    const role = await target.newRole();
+    await rekey(['secret', 'put', 'admin'], JSON.stringify({ ...given.target.admin, password: 'changed-by-hand' }));
+    const role = await given.target.newRole();
     const drifted = await setup('db', role, '--admin', 'admin', '--yes');
     assert.equal(drifted.code, 1);
     assert.match(
@@ -149,7 +139,7 @@ describe('rekey setup postgres', { skip: startable ? false : why, concurrency: 2
     const adopted = await rekey(['adopt', 'db', '--rotator', 'postgres']);
     assert.equal(adopted.code, 1);
     assert.match(adopted.out, /the stored credential is accepted .*\n +the admin credential admin is refused/);
-    await rekey(['secret', 'put', 'admin'], JSON.stringify(target.admin));
+    await rekey(['secret', 'put', 'admin'], JSON.stringify(given.target.admin));
     const mended = await rekey(['adopt', 'db', '--rotator', 'postgres']);
     assert.match(mended.out, /the admin credential admin is accepted/);
     assert.equal(mended.code, 0, mended.err);

@@ -1,29 +1,23 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { SecretsClient } from '@rekey/client';
-import { available, type RunningPostgres, startPostgres } from '../scripts/test-services/postgres.ts';
 import { textOf } from './support/clients.ts';
 import { startCluster } from './support/cluster.ts';
+import { givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
 import { createUser } from './support/iam.ts';
 import { until } from './support/until.ts';
 
-const { available: startable, why } = available('embedded');
 /** As AWS says it of a service that is in trouble. */
 const NOT_MADE = /An error occurred on the server side/;
 
 /** A server whose operator allows that it answers from what it knows while PostgreSQL is away. */
-describe('a server that lost its store', { skip: startable ? false : why }, () => {
-  let postgres: RunningPostgres;
-
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded', settings: { max_connections: '60' } });
-  });
-  after(() => postgres?.stop());
+describe('a server that lost its store', { skip: skipWithoutPostgres }, () => {
+  const given = givenPostgres({ max_connections: '60' });
 
   test('answers what was read before, marked, within who may read it; writes stop, and go on when it is back', async (context) => {
-    const [member] = await startCluster(postgres, context, { members: 1, schema: 'stale' });
+    const [member] = await startCluster(given.postgres, context, { members: 1, schema: 'stale' });
     assert.ok(member);
     await member.server.stop();
     await writeFile(join(member.dataFolder, 'rekey.yaml'), 'store: { staleReads: 10m }\nmetrics: { open: true }\n', {

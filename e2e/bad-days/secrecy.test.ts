@@ -3,15 +3,14 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { available, type RunningPostgres, startPostgres } from '../../scripts/test-services/postgres.ts';
+import { describe, test } from 'node:test';
 import { rootClient, rotationsOf, secretPath, textOf } from '../support/clients.ts';
-import { logsIn, PostgresTarget } from '../support/postgres-target.ts';
+import { givenPostgres, skipWithoutPostgres } from '../support/given-postgres.ts';
+import { logsIn } from '../support/postgres-target.ts';
+
 import { startProxy } from '../support/proxy.ts';
 import { ROOT_SECRET_ACCESS_KEY, runRekey, startServer, type TestServer, temporaryFolder } from '../support/server.ts';
 import { until } from '../support/until.ts';
-
-const { available: startable, why } = available('embedded');
 
 /** Everything a value may look like on its way into a file. */
 function forms(value: string): readonly string[] {
@@ -52,20 +51,11 @@ test('the search finds a value in every form, also in the middle of something lo
     );
 });
 
-describe('no secret value is to be found', { skip: startable ? false : why }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded', settings: { log_statement: 'all', log_connections: 'on' } });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe('no secret value is to be found', { skip: skipWithoutPostgres }, () => {
+  const given = givenPostgres({ log_statement: 'all', log_connections: 'on' });
 
   test('in a file of the data folder, a log, the audit, an alert or a process argument, whatever goes wrong', async (context) => {
-    const proxy = await startProxy(context, postgres.port);
+    const proxy = await startProxy(context, given.postgres.port);
     const dataFolder = join(await temporaryFolder(context), 'data');
     const words = ['--log-level', 'trace'];
     const server = await startServer({ dataFolder, words, test: context });
@@ -77,7 +67,7 @@ describe('no secret value is to be found', { skip: startable ? false : why }, ()
     const places = new Map<string, string>([
       ['standard output and error of the server', server.output()],
       ['arguments of the server', argumentsSeen],
-      ['the log of the target', await withoutSetup(postgres.logFile)],
+      ['the log of the target', await withoutSetup(given.postgres.logFile)],
     ]);
     for (const file of await filesUnder(dataFolder)) places.set(file, (await readFile(file)).toString('latin1'));
     assert.ok(places.size >= 8, [...places.keys()].join());
@@ -89,16 +79,16 @@ describe('no secret value is to be found', { skip: startable ? false : why }, ()
   /** A day with successes and failures; returns every value that took part in it. */
   async function live(server: TestServer, dataFolder: string, proxy: Awaited<ReturnType<typeof startProxy>>) {
     const client = rootClient(server.endpoint);
-    const values = [ROOT_SECRET_ACCESS_KEY, target.admin.password];
+    const values = [ROOT_SECRET_ACCESS_KEY, given.target.admin.password];
     const put = randomBytes(18).toString('base64url');
     values.push(put);
     await runRekey(['secret', 'put', 'by/hand', '--data', dataFolder], { input: put });
     await client.call('CreateSecret', { Name: 'bad', SecretString: put, Tags: [{ Key: 1 }] } as never).catch(() => {});
     await client.call('PutSecretValue', { SecretId: 'none', SecretString: put }).catch(() => {});
-    const admin = JSON.stringify({ ...target.admin, port: proxy.port });
+    const admin = JSON.stringify({ ...given.target.admin, port: proxy.port });
     await client.call('CreateSecret', { Name: 'admin', SecretString: admin });
     for (const strategy of ['single-user', 'alternating-users']) {
-      const role = { ...(await target.newRole()), port: proxy.port, masterarn: 'admin' };
+      const role = { ...(await given.target.newRole()), port: proxy.port, masterarn: 'admin' };
       values.push(role.password);
       await client.call('CreateSecret', { Name: strategy, SecretString: JSON.stringify(role) });
       await client.native('PUT', secretPath(strategy, 'rotation'), {
@@ -115,7 +105,7 @@ describe('no secret value is to be found', { skip: startable ? false : why }, ()
         assert.ok(await logsIn(text));
         values.push((JSON.parse(text ?? '{}') as { password: string }).password);
       }
-      await target.asSuperuser(`ALTER ROLE ${role.username} NOLOGIN`);
+      await given.target.asSuperuser(`ALTER ROLE ${role.username} NOLOGIN`);
       await client.native('POST', secretPath(strategy, 'adopt'), {}).catch(() => {});
       proxy.cut();
       await client.native('POST', secretPath(strategy, 'rotate'));

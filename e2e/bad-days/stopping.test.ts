@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
-import { available, type RunningPostgres, startPostgres } from '../../scripts/test-services/postgres.ts';
+import { describe, test } from 'node:test';
 import { rootClient, rotationsOf, secretPath, textOf } from '../support/clients.ts';
-import { logsIn, PostgresTarget } from '../support/postgres-target.ts';
+import { givenPostgres, skipWithoutPostgres } from '../support/given-postgres.ts';
+import { logsIn } from '../support/postgres-target.ts';
+
 import { startProxy } from '../support/proxy.ts';
 import { runRekey, startServer, temporaryFolder } from '../support/server.ts';
 import { until } from '../support/until.ts';
@@ -35,34 +36,23 @@ test('SIGINT does the same', async (context) => {
   assert.equal(await server.ended, 0);
 });
 
-const { available: startable, why } = available('embedded');
-
 /** The third connection of a rotation: the target is proven, the new value made, the step that sets it has begun. */
 const MIDDLE = 3;
 
-describe('a server stopped in the middle of a rotation', { skip: startable ? false : why }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded' });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe('a server stopped in the middle of a rotation', { skip: skipWithoutPostgres }, () => {
+  const given = givenPostgres();
 
   for (const strategy of ['single-user', 'alternating-users'])
     test(`goes on after its next start (${strategy})`, async (context) => {
-      const proxy = await startProxy(context, postgres.port);
+      const proxy = await startProxy(context, given.postgres.port);
       const dataFolder = join(await temporaryFolder(context), 'data');
       const server = await startServer({ dataFolder, test: context });
       const client = rootClient(server.endpoint);
       await client.call('CreateSecret', {
         Name: 'admin',
-        SecretString: JSON.stringify({ ...target.admin, port: proxy.port }),
+        SecretString: JSON.stringify({ ...given.target.admin, port: proxy.port }),
       });
-      const role = { ...(await target.newRole()), port: proxy.port, masterarn: 'admin' };
+      const role = { ...(await given.target.newRole()), port: proxy.port, masterarn: 'admin' };
       await client.call('CreateSecret', { Name: 'db', SecretString: JSON.stringify(role) });
       const wish = { rotator: 'postgres', strategy, overlap: '1s', retireWithin: '1s', usernameMayChange: true };
       await client.native('PUT', secretPath('db', 'rotation'), wish);

@@ -1,40 +1,30 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
-import { after, before, describe, type TestContext, test } from 'node:test';
+import { describe, type TestContext, test } from 'node:test';
 import type { SecretsClient } from '@rekey/client';
-import { available, type RunningPostgres, startPostgres } from '../../scripts/test-services/postgres.ts';
 import { rootClient, rotationsOf, type SeenRotation, secretPath, textOf } from '../support/clients.ts';
-import { type DatabaseCredential, logsIn, PostgresTarget } from '../support/postgres-target.ts';
+import { givenPostgres, skipWithoutPostgres } from '../support/given-postgres.ts';
+import { type DatabaseCredential, logsIn } from '../support/postgres-target.ts';
+
 import { startProxy } from '../support/proxy.ts';
 import { runRekey, startServer, temporaryFolder } from '../support/server.ts';
 import { until } from '../support/until.ts';
-
-const { available: startable, why } = available('embedded');
 
 /** The third connection of a rotation: the target is proven, the new value made, the step that sets it has begun. */
 const MIDDLE = 3;
 
 /** What is wrong with the target does not become wrong with the secret: it is said, waited for, and mended. */
-describe('a rotation whose target is in trouble', { skip: startable ? false : why, concurrency: 2 }, () => {
-  let postgres: RunningPostgres;
-  let target: PostgresTarget;
-  before(async () => {
-    postgres = await startPostgres({ version: 'embedded' });
-    target = await PostgresTarget.open(postgres);
-  });
-  after(async () => {
-    await target?.close();
-    await postgres?.stop();
-  });
+describe('a rotation whose target is in trouble', { skip: skipWithoutPostgres, concurrency: 2 }, () => {
+  const given = givenPostgres();
 
   /** A server with one secret in rotation; `port` for a road to the target of the test's own. */
   async function rotating(context: TestContext, options: { strategy?: string; admin?: boolean; port?: number } = {}) {
     const dataFolder = join(await temporaryFolder(context), 'data');
     const server = await startServer({ dataFolder, test: context });
     const client = rootClient(server.endpoint);
-    const port = options.port ?? postgres.port;
-    await client.call('CreateSecret', { Name: 'admin', SecretString: JSON.stringify({ ...target.admin, port }) });
-    const role = { ...(await target.newRole()), port };
+    const port = options.port ?? given.postgres.port;
+    await client.call('CreateSecret', { Name: 'admin', SecretString: JSON.stringify({ ...given.target.admin, port }) });
+    const role = { ...(await given.target.newRole()), port };
     const value: DatabaseCredential = options.admin === false ? role : { ...role, masterarn: 'admin' };
     await client.call('CreateSecret', { Name: 'db', SecretString: JSON.stringify(value) });
     const strategy = options.strategy ?? 'single-user';
@@ -44,7 +34,7 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
   }
 
   test('down: it is told at once, tried again, and done when the target is back', async (context) => {
-    const proxy = await startProxy(context, postgres.port);
+    const proxy = await startProxy(context, given.postgres.port);
     proxy.cut();
     const { client, server, dataFolder } = await rotating(context, { port: proxy.port });
     await rotate(client);
@@ -63,16 +53,16 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
 
   test('at its connection limit: the role’s new password is promoted all the same, not held back from its users', async (context) => {
     const { client, role } = await rotating(context);
-    await target.asSuperuser(`ALTER ROLE "${role.username}" CONNECTION LIMIT 0`);
+    await given.target.asSuperuser(`ALTER ROLE "${role.username}" CONNECTION LIMIT 0`);
     await rotate(client);
     await seen(client, ({ state }) => state === 'done');
-    await target.asSuperuser(`ALTER ROLE "${role.username}" CONNECTION LIMIT -1`);
+    await given.target.asSuperuser(`ALTER ROLE "${role.username}" CONNECTION LIMIT -1`);
     assert.ok(await logsIn(await textOf(client, 'db')));
   });
 
   for (const strategy of ['single-user', 'alternating-users'])
     test(`away in the middle of it (${strategy}): whatever the target holds, what is current logs in again by itself`, async (context) => {
-      const proxy = await startProxy(context, postgres.port);
+      const proxy = await startProxy(context, given.postgres.port);
       const { client } = await rotating(context, { strategy, port: proxy.port });
       const inTheMiddle = proxy.fallSilentAfter(MIDDLE);
       await rotate(client);
@@ -85,7 +75,7 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
     });
 
   test('slow: it takes longer and nothing else', async (context) => {
-    const proxy = await startProxy(context, postgres.port);
+    const proxy = await startProxy(context, given.postgres.port);
     proxy.slowDown(400);
     const { client } = await rotating(context, { port: proxy.port });
     await rotate(client);
@@ -98,7 +88,7 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
     const { client, role } = await rotating(context);
     await rotate(client);
     await seen(client, ({ state }) => state === 'done');
-    await target.asSuperuser(`ALTER ROLE ${role.username} PASSWORD 'changed-by-hand'`);
+    await given.target.asSuperuser(`ALTER ROLE ${role.username} PASSWORD 'changed-by-hand'`);
     assert.equal(await logsIn(await textOf(client, 'db')), false, 'what is current drifted');
     await rotate(client);
     await seen(client, ({ number, state }) => number === 2 && state === 'done');
@@ -107,7 +97,7 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
 
   test('password never right, with an admin credential: nobody takes over a role whose password they never knew', async (context) => {
     const { client, role } = await rotating(context);
-    await target.asSuperuser(`ALTER ROLE ${role.username} PASSWORD 'never-told'`);
+    await given.target.asSuperuser(`ALTER ROLE ${role.username} PASSWORD 'never-told'`);
     await rotate(client);
     const failed = await seen(client, ({ lastErrorClass }) => lastErrorClass !== null);
     assert.match(failed.waitingFor ?? '', /bears no mark of this secret. Put the password the role has now/);
@@ -116,7 +106,7 @@ describe('a rotation whose target is in trouble', { skip: startable ? false : wh
 
   test('password changed by hand, without one: it is blocked, says so, and goes on with the right value', async (context) => {
     const { client, role, server, dataFolder } = await rotating(context, { admin: false });
-    await target.asSuperuser(`ALTER ROLE ${role.username} PASSWORD 'changed-by-hand'`);
+    await given.target.asSuperuser(`ALTER ROLE ${role.username} PASSWORD 'changed-by-hand'`);
     await rotate(client);
     const failed = await seen(client, ({ lastErrorClass }) => lastErrorClass !== null);
     assert.equal(failed.lastErrorClass, 'refused-login');
