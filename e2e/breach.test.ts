@@ -11,7 +11,8 @@ import { rotatingPool } from '@rekey/client/pg';
 import pg from 'pg';
 import { signWebhook } from '../packages/server/dist/engine/alerts/webhook.js';
 import type { BreachView } from '../packages/server/dist/service/breach.js';
-import { rootClient, textOf } from './support/clients.ts';
+import { rootClient, rotationsOf, secretPath, textOf } from './support/clients.ts';
+import { startCluster } from './support/cluster.ts';
 import { givenPostgres, skipWithoutPostgres } from './support/given-postgres.ts';
 import { type DatabaseCredential, logsIn } from './support/postgres-target.ts';
 
@@ -22,6 +23,7 @@ import {
   startServer,
   temporaryFolder,
 } from './support/server.ts';
+import { until } from './support/until.ts';
 
 const WEBHOOK_SECRET = 'a secret of sixteen and more';
 const KEY_ID = 'bcb53661c06b4728e59d897fb6165d5c9cda0fd9cdf9d09ead458168deb7518c';
@@ -108,6 +110,42 @@ describe('a leaked password', { skip: skipWithoutPostgres }, () => {
     assert.equal(await logsIn(JSON.stringify(role)), false);
   });
 
+  test('ends although the server that works on it is killed, on the servers that are left and their PostgreSQL', async (context) => {
+    for (const point of ['before:promotion', 'before:revocation']) {
+      const schema = point.replace(':', '_');
+      const [doomed, heir] = await startCluster(given.postgres, context, { members: 2, schema });
+      await doomed!.server.kill();
+      await doomed!.start({ REKEY_KILL_AT: point });
+      const { client } = heir!;
+      const role = await given.target.newRole();
+      const put = (Name: string, value: object) =>
+        client.call('CreateSecret', { Name, SecretString: JSON.stringify(value) });
+      await put('admin', given.target.admin);
+      await put('app', { ...role, masterarn: 'admin' });
+      const wish = { rotator: 'postgres', strategy: 'alternating-users', overlap: '1h', usernameMayChange: true };
+      await client.native('PUT', secretPath('app', 'rotation'), wish);
+      heir!.pause();
+      const told = { value: role.password, overlap: '0s' };
+      const reported = await doomed!.client.native('POST', '/rekey/breaches', told);
+      await doomed!.server.ended;
+      heir!.goOn();
+      const { id } = reported.breach as BreachView;
+      const { cases } = await until(async () => {
+        const { breach } = (await client.native('GET', `/rekey/breaches/${id}`)) as { breach: BreachView };
+        return breach.state === 'done' ? breach : null;
+      });
+      assert.deepEqual(
+        cases.map(({ secretName, outcome }) => [secretName, outcome]),
+        [['app', 'rotated']],
+      );
+      assert.equal(await logsIn(JSON.stringify(role)), false);
+      assert.equal(await logsIn(await textOf(client, 'app')), true);
+      assert.equal((await rotationsOf(client, 'app')).length, 1);
+      for (const member of [doomed!, heir!])
+        assert.ok(!member.server.output().includes(role.password), 'the leaked value stands nowhere');
+    }
+  });
+
   test('is told of by GitHub in both ways, and by a scanner of one’s own', async (context) => {
     const github = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const fake = await fakeGithub(context, github.publicKey.export({ type: 'spki', format: 'pem' }).toString());
@@ -160,7 +198,7 @@ describe('a leaked password', { skip: skipWithoutPostgres }, () => {
     for (const [at, tell] of ways.entries()) {
       const leaked = await current();
       await tell(leaked.password);
-      await until(async () => !(await logsIn(JSON.stringify(leaked))));
+      await until(async () => ((await logsIn(JSON.stringify(leaked))) ? null : true));
       assert.equal(await logsIn(JSON.stringify(await current())), true, `way ${at}`);
     }
     assert.deepEqual(fake.asked, [
@@ -193,12 +231,4 @@ async function everythingIn(folder: string): Promise<string> {
   const files = await readdir(folder, { recursive: true, withFileTypes: true });
   const texts = files.filter((file) => file.isFile()).map((file) => readFile(join(file.parentPath, file.name), 'utf8'));
   return (await Promise.all(texts)).join('\n');
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 60_000;
-  while (!(await condition())) {
-    assert.ok(Date.now() < deadline, 'did not come about within a minute');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }
