@@ -29,7 +29,10 @@ export interface Rotator {
   /** Proposes the next credential; touches nothing outside. */
   create(request: CreateRequest): Promise<CreateResult>;
 
-  /** Makes the target accept `pending`, while it still accepts `current` where the strategy allows. Refused by the fence. */
+  /**
+   * Makes the target accept `pending`, while it still accepts `current` where the strategy allows: what a target that
+   * holds two passwords gives up is never `current`, though it be the older of the two. Refused by the fence.
+   */
   set(request: SetRequest): Promise<StepResult>;
 
   /** Proves `pending` as an application would use it: fresh login, `via` too, and the same privileges as `current`. */

@@ -161,6 +161,19 @@ function setPromises(harness: RotatorHarness): void {
     },
   );
 
+  promise(
+    harness,
+    'set keeps current accepted, although a rotation before set a value that never became current',
+    ['probe'],
+    async (bench) => {
+      if (!overlaps) return;
+      await bench.rotateTo(1, bench.credential);
+      const pending = await bench.rotateTo(2, bench.credential);
+      assert.equal(await bench.probe(pending), 'accepted');
+      assert.equal(await bench.probe(bench.credential), 'accepted');
+    },
+  );
+
   promise(harness, 'test refuses a pending credential that was never set', ['probe'], async (bench) => {
     const context = bench.context(1);
     const { pending } = await bench.rotator.create({ context, current: bench.credential });

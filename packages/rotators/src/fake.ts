@@ -78,7 +78,7 @@ async function set(target: FakeTarget, { context, current, pending, previous }: 
     next.username,
     context.secret.arn,
     context.fence,
-    passwordsAfterSet(context.strategy, passwords, next.password),
+    passwordsAfterSet(context.strategy, passwords, { pending: next.password, current: login(current).password }),
   );
   leave();
   return { findings: [] };

@@ -114,10 +114,19 @@ export class FakeTarget {
   }
 }
 
-/** Passwords a user has after `set`, newest first. */
-export function passwordsAfterSet(strategy: Strategy, held: readonly string[], pending: string): readonly string[] {
+/**
+ * Passwords a user has after `set`, newest first. Where there is room for two, *current* is the one that stays: the
+ * newest one held may be of a rotation that was given up.
+ */
+export function passwordsAfterSet(
+  strategy: Strategy,
+  held: readonly string[],
+  { pending, current }: { readonly pending: string; readonly current: string },
+): readonly string[] {
   if (strategy !== 'dual-password') return [pending];
-  return [pending, ...held.filter((password) => password !== pending)].slice(0, 2);
+  const others = held.filter((password) => password !== pending);
+  const kept = others.includes(current) ? current : others[0];
+  return kept === undefined ? [pending] : [pending, kept];
 }
 
 function failure(fault: FakeFault, operation: FakeOperation): Error {

@@ -56,6 +56,22 @@ describe('a rollback', () => {
       assert.equal(await labelled(PENDING), null);
     });
 
+  test('never has the current value refused where the target holds one of a rotation that was given up, too', async () => {
+    const { house, rotate, rollback, worker, pass, target, latest } = await open('dual-password');
+    await rotate();
+    target.breaks('test', 'refuses-login', 3);
+    await rotate();
+    assert.equal((await latest()).state, 'blocked');
+    await rollback();
+    target.breaks('test', 'down');
+    await worker.tick();
+    assert.equal((await latest()).state, 'set');
+    assert.equal(await house.accepts(CURRENT), true, 'the value before is set, and not promoted yet');
+    await pass(30 * MINUTE);
+    assert.equal((await latest()).state, 'done');
+    assert.equal(await house.accepts(CURRENT), true);
+  });
+
   test('during the overlap ends it, so that the value that is wanted again is not retired', async () => {
     const { house, rotate, rollback, rotations, worker, pass } = await open();
     await rotate(1);

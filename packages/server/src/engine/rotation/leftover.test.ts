@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { CURRENT, PENDING } from '@rekey/core';
+import { CURRENT, PENDING, type Strategy } from '@rekey/core';
 import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
 import type { Boundary } from '../boundary.ts';
 import { type EngineOptions, FakeClock, openBench, textOf } from '../testing.ts';
@@ -9,14 +9,14 @@ import { promote } from '../versions.ts';
 const MINUTE = 60_000;
 const OVERLAP = 10 * MINUTE;
 
-/** A rotation of two users, called off when the target had taken its value and before it was promoted. */
-async function calledOff(server: Partial<EngineOptions> = {}) {
+/** A rotation called off when the target had taken its value beside the current one and before it was promoted. */
+async function calledOff(server: Partial<EngineOptions> = {}, strategy: Strategy = 'alternating-users') {
   const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
   const functions: EngineOptions['functions'] = (access, random) => {
-    const made = rotationFunctionFrom(fake(target), access, { random });
+    const made = rotationFunctionFrom(fake(target, { strategies: [strategy] }), access, { random });
     return () => made;
   };
-  const settings = { strategy: 'alternating-users', overlap: OVERLAP } as const;
+  const settings = { strategy, overlap: OVERLAP } as const;
   const bench = await openBench({ target, functions, settings }, server);
   target.breaks('test', 'down', Number.POSITIVE_INFINITY);
   await bench.begin();
@@ -30,17 +30,18 @@ async function calledOff(server: Partial<EngineOptions> = {}) {
 }
 
 describe('a value that was given up after its target had taken it', () => {
-  it('is refused there an overlap later, and what is in use is not touched', async () => {
-    const { house, pass, logsIn, latest, engine } = await calledOff();
-    assert.deepEqual([(await latest()).state, (await latest()).leftover], ['abandoned', 'accepted']);
-    await pass(OVERLAP - MINUTE);
-    assert.equal(logsIn(), true);
-    await pass(2 * MINUTE);
-    assert.equal(logsIn(), false);
-    assert.deepEqual([(await latest()).leftover, (await latest()).nextAttemptAt], ['revoked', null]);
-    assert.equal(await house.accepts(CURRENT), true);
-    assert.ok(engine.audited.some(({ action }) => action === 'rekey:LeftoverRevoked'));
-  });
+  for (const strategy of ['alternating-users', 'dual-password'] as const)
+    it(`(${strategy}) is refused there an overlap later, and what is in use is not touched`, async () => {
+      const { house, pass, logsIn, latest, engine } = await calledOff({}, strategy);
+      assert.deepEqual([(await latest()).state, (await latest()).leftover], ['abandoned', 'accepted']);
+      await pass(OVERLAP - MINUTE);
+      assert.equal(logsIn(), true);
+      await pass(2 * MINUTE);
+      assert.equal(logsIn(), false);
+      assert.deepEqual([(await latest()).leftover, (await latest()).nextAttemptAt], ['revoked', null]);
+      assert.equal(await house.accepts(CURRENT), true);
+      assert.ok(engine.audited.some(({ action }) => action === 'rekey:LeftoverRevoked'));
+    });
 
   it('is tried again, and told, until the target can be reached', async () => {
     const { pass, logsIn, latest, target, house } = await calledOff();

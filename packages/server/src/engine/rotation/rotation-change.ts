@@ -116,12 +116,13 @@ export function ended(
 }
 
 /**
- * Two users: the alternate role may have the password of a value that never became current, and would keep it until the
+ * Where two values may be valid at once, the target may hold one that never became current, and would keep it until the
  * next rotation. It is revoked by itself an overlap later, as any value that is not in use.
  */
 function leavesLogin(record: RotationRecord): boolean {
   const { strategy, promotedAt } = record;
-  return strategy === 'alternating-users' && promotedAt === null && wasTold(record) && !hasGivenValue(record);
+  const besides = strategy !== null && strategy !== 'single-user';
+  return besides && promotedAt === null && wasTold(record) && !hasGivenValue(record);
 }
 
 /**

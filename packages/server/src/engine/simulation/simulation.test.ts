@@ -142,6 +142,11 @@ const FOUND: Readonly<Record<string, History>> = {
       { server: 0, at: 45, fault: { kind: 'dies' } },
     ],
   },
+  'a rollback while the target holds, beside the current value, one of a rotation that was given up': {
+    ...{ seed: 655_893_502, strategy: 'dual-password', admin: true, servers: 1, scheduled: false },
+    acts: ['rotate', 'rotate', 'rollback'],
+    faults: [{ server: 0, at: 60, fault: { kind: 'target', operation: 'test', fault: 'refuses-login', times: 3 } }],
+  },
   'a store that fails as the quarantine ends': {
     ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
     acts: ['rotate', 'rotate', 'disaster', 'rotate', 'rotate'],
