@@ -4,11 +4,16 @@ import { connect, type WhereOptions } from './connection.ts';
 import { createOutput, printable, wrongUse } from './output.ts';
 import { withCommonOptions } from './program.ts';
 
-/** `rekey policy simulate PRINCIPAL ACTION [SECRET]`. */
+const RESOURCE = `
+The resource is the name or ARN of a secret, or the ARN of a user, role or policy; without one, the action concerns none.
+`;
+
+/** `rekey policy simulate PRINCIPAL ACTION [RESOURCE]`. */
 export function addPolicy(program: Command): void {
   const policy = program.command('policy').description('what policies permit');
-  withCommonOptions(policy.command('simulate <principal> <action> [secret]'))
+  withCommonOptions(policy.command('simulate <principal> <action> [resource]'))
     .description('would this user or role (by ARN) be permitted this action, and which statement decides')
+    .addHelpText('after', RESOURCE)
     .option('--key <name=value>', 'condition key of the request; may be repeated', collect, [])
     .action(simulate);
 }
@@ -16,11 +21,16 @@ export function addPolicy(program: Command): void {
 async function simulate(
   principal: string,
   action: string,
-  secret: string | undefined,
+  resource: string | undefined,
   options: WhereOptions & { json: boolean; key: readonly string[] },
 ): Promise<void> {
   const output = createOutput(options.json);
-  const body = { principal, action, ...(secret === undefined ? {} : { secret }), keys: readKeys(options.key) };
+  const body = {
+    principal,
+    action,
+    ...(resource === undefined ? {} : { secret: resource }),
+    keys: readKeys(options.key),
+  };
   const answer = await (await connect(options)).native('POST', '/rekey/policy/simulate', body);
   output.result(answer, () => describeSimulated(answer as unknown as Simulated, body));
 }

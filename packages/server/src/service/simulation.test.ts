@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { NotPermitted } from './permit.ts';
+import { openSts, refusal, trusting } from './sts/sts.testing.ts';
 import { openService, ROOT, STRANGER } from './testing.ts';
 
 const ACCOUNT = '000000000000';
@@ -57,6 +58,47 @@ describe('a simulation', () => {
       const answer = await service.simulation.ofSecret(ROOT, { principal, action: READ, secretId, keys });
       assert.deepEqual([answer.allowed, answer.sentence], [allowed, sentence]);
     });
+
+  test('of who assumes a role asks its trust, as it would be asked in earnest', async () => {
+    const sts = await openSts();
+    const ada = await sts.user('ada');
+    const Condition = { StringEquals: { 'sts:ExternalId': 'shop' } };
+    const role = await sts.role('shop', { ...trusting({ AWS: ACCOUNT }), Condition });
+    const document = policy('Allow', { Action: 'sts:*' });
+    await sts.service.access.inline.put(ROOT, 'user', 'ada', { name: 'Assume', document });
+    const simulate = async (keys: Record<string, string>, secretId = role.arn, principal = ada.principal.arn) => {
+      const wish = { principal, action: 'sts:AssumeRole', secretId, keys };
+      const { allowed, sentence } = await sts.service.simulation.ofSecret(ROOT, wish);
+      return [allowed, sentence];
+    };
+    assert.match(await refusal(sts.assume(ada, role)), /^not-permitted/);
+    assert.deepEqual(await simulate({}), [false, 'no role trust policy allows it']);
+    await sts.assume(ada, role, { externalId: 'shop' });
+    const allowed = [true, 'allowed by the identity-based policy "Assume", statement One'];
+    assert.deepEqual(await simulate({ 'sts:ExternalId': 'shop' }), allowed);
+    assert.deepEqual(await simulate({}, `${role.arn}x`), [false, 'there is no such role']);
+    const root = await simulate({ 'sts:ExternalId': 'shop' }, role.arn, ROOT.principal.arn);
+    assert.deepEqual(root, [false, 'no role trust policy allows it']);
+  });
+
+  test('about a user or role knows its tags', async () => {
+    const { service } = await open();
+    const tags = [{ key: 'team', value: 'blue' }];
+    await service.access.users.create(ROOT, { name: 'bob', path: '/', tags });
+    const document = policy('Allow', {
+      Action: 'iam:CreateAccessKey',
+      Condition: { StringEquals: { 'aws:ResourceTag/team': 'blue' } },
+    });
+    await service.access.inline.put(ROOT, 'user', 'ana', { name: 'Keys', document });
+    for (const [name, allowed] of [
+      ['bob', true],
+      ['ana', false],
+    ] as const) {
+      const wish = { principal: `${IAM}user/ana`, action: 'iam:CreateAccessKey', keys: {} };
+      const answer = await service.simulation.ofSecret(ROOT, { ...wish, secretId: `${IAM}user/${name}` });
+      assert.equal(answer.allowed, allowed, name);
+    }
+  });
 
   test('agrees with what then happens, and is on record as a simulation only', async () => {
     const { service, audited } = await open();
