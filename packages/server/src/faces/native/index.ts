@@ -1,6 +1,7 @@
 import { type Caller, RekeyError, RotatorError } from '@rekey/core';
 import { whoAsks } from '../../service/use-case.ts';
 import type { Face, FaceRequest, FaceResponse } from '../face.ts';
+import { parseBody } from './body.ts';
 import { errorAnswer, jsonAnswer } from './errors.ts';
 import { type NativeDeps, type NativeOperation, type NativeRequest, ROUTES } from './operations.ts';
 import { matchRoute } from './routes.ts';
@@ -70,15 +71,6 @@ function fail(error: unknown, request: FaceRequest): FaceResponse {
 
 function withRequestId(answer: FaceResponse, request: FaceRequest): FaceResponse {
   return { ...answer, headers: { ...answer.headers, 'x-request-id': request.id } };
-}
-
-function parseBody(request: FaceRequest): unknown {
-  if (request.body.length === 0) return undefined;
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(request.body));
-  } catch {
-    throw new RekeyError('invalid-input', 'the body is not JSON in UTF-8.', { reason: 'malformed-body' });
-  }
 }
 
 function unknownRoute(request: FaceRequest, found: 'nothing' | 'other-methods'): RekeyError {

@@ -210,6 +210,31 @@ describe('the native face', () => {
     ['an unknown path', request('GET', '/rekey/none'), 404, 'unknown-path'],
     ['another method', request('DELETE', '/rekey/status'), 400, 'method-not-allowed'],
     ['a body that is no JSON', request('PUT', `${PATH}/rotation`, '{"rotator":'), 400, 'malformed-body'],
+    ...['[', '{"a":'].map(
+      (opening) =>
+        [
+          `a body that is nests of ${opening} as deep as they go`,
+          request(
+            'POST',
+            '/rekey/plan',
+            `{"users":{"a":{"policies":{"p":{"x":${opening.repeat(5_000)}1${(opening === '[' ? ']' : '}').repeat(5_000)}}}}}}`,
+          ),
+          400,
+          'malformed-body',
+        ] as const,
+    ),
+    [
+      'a name that would be passed over',
+      request('POST', '/rekey/plan', '{"users":{"__proto__":{"tags":{"a":"b"}}}}'),
+      400,
+      'malformed-body',
+    ],
+    [
+      'a tag that would be passed over',
+      request('POST', '/rekey/plan', '{"users":{"a":{"tags":{"\\u005f_proto__":"b"}}}}'),
+      400,
+      'malformed-body',
+    ],
     [
       'an unknown member',
       request('PUT', `${PATH}/rotation`, { rotator: 'random-value', evry: '30d' }),
