@@ -236,7 +236,10 @@ describe('nothing of a declaration is applied', () => {
     await opened.service.access.keys.create(ROOT, 'app');
     const before = await records(opened);
     const declaration: Declaration = { users: new Map([['other', {}]]) };
-    await assert.rejects(apply(opened, declaration, { prune: true }), { reason: 'delete-conflict' });
+    await assert.rejects(apply(opened, declaration, { prune: true }), {
+      reason: 'delete-conflict',
+      message: 'Nothing was applied: user app: Cannot delete entity, must delete access keys first.',
+    });
     assert.deepEqual(await records(opened), before);
   });
 

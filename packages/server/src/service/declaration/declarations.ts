@@ -59,7 +59,8 @@ export class Declarations {
         if (wish.shown !== null && wish.shown !== compared.plan)
           throw nothingApplied('there is more or less to change than was shown');
         const single = this.#singleChanges(caller, staging.store, audit);
-        for (const change of compared.changes) await single.make(change, wish.declaration);
+        for (const change of compared.changes)
+          await single.make(change, wish.declaration).catch((error) => failOf(change, error));
         await staging.land().catch(explainConflict);
         audit.keep(() => true);
         return compared;
@@ -117,6 +118,13 @@ class HeldAudit implements AuditLog {
   async release(): Promise<void> {
     for (const entry of this.#held.splice(0)) await this.#log.append(entry);
   }
+}
+
+/** Says of whom it is, which the refusals of single changes leave to who asked for one. */
+function failOf({ kind, name }: Change, error: unknown): never {
+  if (!(error instanceof RekeyError)) throw error;
+  const { code, message, reason, facts } = error;
+  throw new RekeyError(code, `Nothing was applied: ${kind} ${name}: ${message}`, { reason, facts, cause: error });
 }
 
 function explainConflict(error: unknown): never {
