@@ -95,10 +95,14 @@ describe('rekey plan and rekey apply', { concurrency: 2 }, () => {
   test('refuse a declaration that cannot be meant with one sentence, and apply nothing of one that cannot be', async (context) => {
     const { file, declare } = await withDeclaration(context);
     for (const [text, said] of [
-      ['user: {}', /"user"/],
+      ['user: {}', /rekey\.yaml: Unrecognized key: "user"\.$/m],
       ['logLevel: info', /declares nothing/],
       ['users: {a: {group: []}}', /users\.a/],
       ['users: [', /not YAML/],
+      ['users: &all {a: {tags: *all}}', /alias within what it stands for/],
+      ['users: {__proto__: {tags: {a: b}}}', /"__proto__"; take another name/],
+      ['users: {a b: {}}', /users\.a b: is no name of 1 to 64 letters, digits and _\+=,\.@-\.$/m],
+      ['roles: {a: {trust: {}, maxSession: 13h}}', /between 1h and 12h\.$/m],
     ] as const) {
       await writeFile(file, text);
       const refused = await declare('apply');

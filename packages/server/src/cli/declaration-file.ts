@@ -28,5 +28,17 @@ export function readDeclaration({ file, prune }: DeclarationOptions): Readonly<R
   const sections = DECLARED_SECTIONS.filter((section) => read[section] !== undefined && read[section] !== null);
   if (sections.length === 0)
     throw wrongUse(`${file} declares nothing: it has none of the sections ${DECLARED_SECTIONS.join(', ')}.`);
-  return { ...Object.fromEntries(sections.map((section) => [section, read[section]])), prune };
+  const declaration = Object.fromEntries(sections.map((section) => [section, read[section]]));
+  if (isEndless(declaration)) throw wrongUse(`${file} has an alias within what it stands for, which has no end.`);
+  return { ...declaration, prune };
+}
+
+/** YAML's aliases can make what no JSON can say. */
+function isEndless(value: object): boolean {
+  try {
+    JSON.stringify(value);
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -2,6 +2,7 @@ import { messageOf, parseDuration } from '@rekey/core';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { RECURRENCES } from '../engine/order/freeze.ts';
+import { issueText } from '../faces/native/issue-text.ts';
 import { wrongUse } from './wrong-use.ts';
 
 const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must look like us-east-1');
@@ -171,8 +172,7 @@ export type FileConfig = z.infer<typeof fileSchema>;
 export function parseConfigFile(text: string, path: string): FileConfig {
   const checked = fileSchema.safeParse(parseYaml(text, path));
   if (checked.success) return checked.data;
-  const problem = checked.error.issues[0];
-  throw wrongUse(`${path}: ${problem?.path.join('.') || 'the file'}: ${problem?.message ?? 'is not understood'}.`);
+  throw wrongUse(`${path}: ${issueText(checked.error.issues[0])}`);
 }
 
 function parseYaml(text: string, path: string): unknown {

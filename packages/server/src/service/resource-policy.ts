@@ -17,8 +17,12 @@ const UNIQUE_ID = /^(?:AIDA|AROA)/;
  */
 export function readResourcePolicy(text: string): PolicyDocument {
   const { policy, problems } = parsePolicy(text, RULES);
-  if (policy === null) throw malformed(`This policy has invalid syntax. ${describeProblems(problems)}`);
+  if (policy === null) throw malformed(`This policy has invalid syntax. ${sentenceOf(describeProblems(problems))}`);
   return policy;
+}
+
+function sentenceOf(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /**

@@ -36,8 +36,8 @@ describe('the policy of a secret', () => {
 
   const MALFORMED: readonly (readonly [string, string, RegExp])[] = [
     ['no JSON', 'policy', /^This policy has invalid syntax\. .*no JSON/],
-    ['no policy', '{}', /^This policy has invalid syntax\. at Statement: /],
-    ['an unknown version', '{"Version":"2019-10-19","Statement":[]}', /^This policy has invalid syntax\. at Version: /],
+    ['no policy', '{}', /^This policy has invalid syntax\. At Statement: /],
+    ['an unknown version', '{"Version":"2019-10-19","Statement":[]}', /^This policy has invalid syntax\. At Version: /],
     ['nobody named', policy(undefined), /needs Principal or NotPrincipal/],
     [
       'a condition key we do not know',

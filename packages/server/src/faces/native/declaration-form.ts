@@ -8,7 +8,10 @@ import { rotationBody } from './wish-forms.ts';
 const HOUR = 3_600_000;
 const TAG = '[\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]';
 
-const namedText = (longest: number) => z.string().regex(new RegExp(`^[\\w+=,.@-]{1,${longest}}$`), 'is no name');
+const namedText = (longest: number) =>
+  z
+    .string()
+    .regex(new RegExp(`^[\\w+=,.@-]{1,${longest}}$`), `is no name of 1 to ${longest} letters, digits and _+=,.@-`);
 const path = z
   .string()
   .max(512)

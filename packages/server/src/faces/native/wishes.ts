@@ -6,6 +6,7 @@ import type { RewrapWish } from '../../service/keys.ts';
 import type { AdoptionWish, RotationWish } from '../../service/rotation.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import type { AcknowledgementWish } from '../../service/usage.ts';
+import { issueText } from './issue-text.ts';
 import type { RotationBody } from './wish-forms.ts';
 
 const DAY = 86_400_000;
@@ -142,8 +143,7 @@ function declaredRotation(name: string, wish: RotationBody): RotationWish {
 export function check<T>(schema: ZodType<T>, body: unknown): T {
   const checked = schema.safeParse(body ?? {});
   if (checked.success) return checked.data;
-  const problem = checked.error.issues[0];
-  throw invalid(`${problem?.path.join('.') || 'the body'}: ${problem?.message ?? 'is not understood'}.`);
+  throw invalid(issueText(checked.error.issues[0]));
 }
 
 function invalid(message: string): RekeyError {
