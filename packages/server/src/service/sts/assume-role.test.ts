@@ -252,6 +252,16 @@ describe('the policies of a session', () => {
     assert.match(String(await told()), /Deny/);
   });
 
+  test('by ARN are told to be there or not only to who may open the session', async () => {
+    const managed = { name: 'hidden', path: '/', document: policy('Allow', '*', '*'), tags: [] };
+    const { arn } = await sts.service.access.policies.create(ROOT, managed);
+    const closed = await sts.role('closed', trusting({ AWS: role.arn }));
+    const refusals = [arn, `${arn}x`].map((each) => refusal(sts.assume(ada, closed, { policyArns: [each] })));
+    const [there, absent] = await Promise.all(refusals);
+    assert.match(there!, /^not-permitted/);
+    assert.equal(absent, there);
+  });
+
   test('must be policies, and exist', async () => {
     assert.match(await refusal(sts.assume(ada, role, { policy: '{' })), /^malformed-policy-document/);
     assert.match(await refusal(sts.assume(ada, role, { policy: JSON.stringify({}) })), /^malformed-policy-document/);

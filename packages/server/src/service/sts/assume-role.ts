@@ -1,9 +1,15 @@
 import type { Caller, RoleRecord } from '@rekey/core';
 import type { WebIdentity } from '../../auth/oidc/web-identity.ts';
 import type { ContextValue } from '../../auth/policy/context.ts';
-import type { SessionPolicy } from '../../auth/session/session.ts';
 import type { Trail, UseCases } from '../use-case.ts';
-import { checkPackedSize, readPolicies, readTags, type WantedPolicies, type WantedTags } from './narrowing.ts';
+import {
+  checkPackedSize,
+  checkPolicies,
+  findPolicies,
+  readTags,
+  type WantedPolicies,
+  type WantedTags,
+} from './narrowing.ts';
 import { type OwnPolicies, ownPoliciesOf } from './own-policies.ts';
 import type { StsParts } from './parts.ts';
 import {
@@ -67,8 +73,6 @@ interface SessionPlan extends WantedTags {
   readonly seconds: number;
   readonly sourceIdentity: string | null;
   readonly federatedProvider: string | null;
-  readonly policies: readonly SessionPolicy[];
-  readonly packedSize: number | null;
   /** Tags that this request sets; those handed on are not among them. */
   readonly ownTags: WantedTags['tags'];
   readonly keys: Readonly<Record<string, ContextValue>>;
@@ -93,7 +97,7 @@ export class AssumeRoleCases {
       if (caller.principal.kind === 'root') throw rootCannotAssume();
       if (wish.secondFactor) throw secondFactorUnknown();
       if (wish.contexts) throw contextsUnknown();
-      const plan = await this.#plan(caller, action, wish);
+      const plan = this.#plan(caller, action, wish);
       return this.#perform(plan, await ownPoliciesOf(this.#parts.directory, caller.principal), trail);
     });
   }
@@ -108,7 +112,7 @@ export class AssumeRoleCases {
     const caller = bearerOf(visitor, identity, this.#parts.account);
     return this.#cases.decided({ caller, action, resource: wish.roleArn }, async (trail) => {
       trail.detail = `subject ${identity.subject}`;
-      const plan = await this.#planByToken(caller, action, wish, identity);
+      const plan = this.#planByToken(caller, action, wish, identity);
       return { ...(await this.#perform(plan, { identity: [] }, trail)), identity };
     });
   }
@@ -124,19 +128,18 @@ export class AssumeRoleCases {
     }
   }
 
-  async #plan(caller: Caller, action: string, wish: AssumeRoleWish): Promise<SessionPlan> {
+  #plan(caller: Caller, action: string, wish: AssumeRoleWish): SessionPlan {
     const { principal } = caller;
     const seconds = wish.seconds ?? HOUR;
     if (principal.kind === 'role-session' && seconds > HOUR) throw durationOverChain();
     const before = principal.session?.sourceIdentity ?? null;
     if (before !== null && wish.sourceIdentity !== null && wish.sourceIdentity !== before) throw sourceIdentityFixed();
     const sourceIdentity = before ?? wish.sourceIdentity;
-    const policies = await readPolicies(wish, this.#parts.store);
+    checkPolicies(wish);
     const tags = readTags(wish, principal);
     return {
-      ...{ caller, action, wish, seconds, sourceIdentity, policies, ...tags, ownTags: wish.tags },
+      ...{ caller, action, wish, seconds, sourceIdentity, ...tags, ownTags: wish.tags },
       federatedProvider: principal.session?.federatedProvider ?? null,
-      packedSize: checkPackedSize(policies, tags.tags),
       keys: {
         'sts:RoleSessionName': wish.sessionName,
         ...(wish.externalId === null ? {} : { 'sts:ExternalId': wish.externalId }),
@@ -146,19 +149,13 @@ export class AssumeRoleCases {
     };
   }
 
-  async #planByToken(
-    caller: Caller,
-    action: string,
-    wish: WebIdentityWish,
-    identity: WebIdentity,
-  ): Promise<SessionPlan> {
+  #planByToken(caller: Caller, action: string, wish: WebIdentityWish, identity: WebIdentity): SessionPlan {
     const { sourceIdentity, ...wanted } = tokenTags(identity.claims);
-    const policies = await readPolicies(wish, this.#parts.store);
+    checkPolicies(wish);
     const tags = readTags(wanted, caller.principal);
     return {
-      ...{ caller, action, wish, policies, sourceIdentity, ...tags, ownTags: tags.tags, seconds: wish.seconds ?? HOUR },
+      ...{ caller, action, wish, sourceIdentity, ...tags, ownTags: tags.tags, seconds: wish.seconds ?? HOUR },
       federatedProvider: identity.provider.arn,
-      packedSize: checkPackedSize(policies, tags.tags),
       keys: {
         ...identity.keys,
         'sts:RoleSessionName': wish.sessionName,
@@ -168,15 +165,17 @@ export class AssumeRoleCases {
     };
   }
 
-  async #perform(plan: SessionPlan, policies: OwnPolicies, trail: Trail): Promise<AssumedRole> {
+  async #perform(plan: SessionPlan, own: OwnPolicies, trail: Trail): Promise<AssumedRole> {
     const { wish } = plan;
     const role = await this.#findRole(plan);
-    const why = this.#permit(plan, role, policies);
+    const why = this.#permit(plan, role, own);
     if (plan.seconds > role.maxSessionDuration) throw durationOverRole();
-    const { seconds, sourceIdentity, federatedProvider, tags, transitiveTagKeys, packedSize } = plan;
+    const { seconds, sourceIdentity, federatedProvider, tags, transitiveTagKeys } = plan;
+    const policies = await findPolicies(wish, this.#parts.store);
+    const packedSize = checkPackedSize(policies, tags);
     const holder = { kind: 'role', roleId: role.id, sessionName: wish.sessionName } as const;
     const credentials = this.#sessions.open(
-      { holder, seconds, sourceIdentity, federatedProvider, tags, transitiveTagKeys, policies: plan.policies },
+      { holder, seconds, sourceIdentity, federatedProvider, tags, transitiveTagKeys, policies },
       role,
     );
     const arn = assumedRoleArn(this.#parts.account, role.name, wish.sessionName);

@@ -25,16 +25,24 @@ const MOST_MANAGED = 10;
 const INLINE_NAME = 'session policy';
 
 /**
- * Reads the policies of a session.
+ * What can be said of the policies of a session without looking at what there is.
  *
- * @throws RekeyError reasons `malformed-policy-document`, `no-such-session-policy`, `too-many-session-policies`
+ * @throws RekeyError reasons `malformed-policy-document`, `too-many-session-policies`
  */
-export async function readPolicies(
+export function checkPolicies({ policy, policyArns }: WantedPolicies): void {
+  if (policyArns.length > MOST_MANAGED) throw tooManyPolicies(MOST_MANAGED);
+  if (policy !== null) readPolicy(policy, { kind: 'session' });
+}
+
+/**
+ * The policies of a session, for who may open it: which managed policies there are is nobody else's business.
+ *
+ * @throws RekeyError reason `no-such-session-policy`
+ */
+export async function findPolicies(
   { policy, policyArns }: WantedPolicies,
   store: Store,
 ): Promise<readonly SessionPolicy[]> {
-  if (policyArns.length > MOST_MANAGED) throw tooManyPolicies(MOST_MANAGED);
-  if (policy !== null) readPolicy(policy, { kind: 'session' });
   const records = new AccessRecords(store);
   const managed = policyArns.map(async (arn): Promise<SessionPolicy> => {
     const found = await records.findByArn('policy', arn);
