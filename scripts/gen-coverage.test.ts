@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { shownBy } from './coverage/shown-by.ts';
 import { SERVICES } from './coverage/tables.ts';
 import { allMembers, coverageText, PAGE, showing } from './gen-coverage.ts';
 
@@ -14,6 +15,19 @@ interface Model {
 
 test('the coverage page is current (else: node --conditions=source scripts/gen-coverage.ts)', () => {
   assert.equal(readFileSync(PAGE, 'utf8'), coverageText());
+});
+
+test('beside a member stands a test that gives it to that operation, and shows what it does before what is refused', () => {
+  const testsOfOne = (title: string, text: string) => ({ file: 'home', title, text });
+  const tests = [
+    testsOfOne('beside it', "call('Other', { Name: 1, Tags: [] }); call('Make', { Name: 1 })"),
+    testsOfOne('is refused', "refusal('Make', { Tags: 1 })"),
+    testsOfOne('does it', "call('Make', { ...more({ a: [1] }), Tags: [] }, 1); call('Other', { Name: 1 })"),
+  ];
+  assert.equal(shownBy(tests, 'Make', 'Tags', 'home')?.title, 'does it');
+  assert.equal(shownBy(tests, 'Make', 'Tags', 'home', true)?.title, 'is refused');
+  assert.equal(shownBy(tests, 'Make', 'Name', 'home')?.title, 'beside it');
+  assert.equal(shownBy(tests, 'Make', 'Path', 'home'), null);
 });
 
 for (const service of SERVICES)

@@ -11,8 +11,8 @@ const INTRODUCTION = `# What of AWS's APIs is served
 
 Written by \`scripts/gen-coverage.ts\` from the tables by which the server itself reads requests; tests hold these against
 AWS's service models, member for member, and hold this page against the tables and the tests: beside each operation and each
-member stands a test that asks for it. How the server behaves is told in
-[The AWS Secrets Manager API](aws-secrets-manager.md).
+member stands a test that asks for it, where there is one a test of what it does rather than of what is refused. How the
+server behaves is told in [The AWS Secrets Manager API](aws-secrets-manager.md).
 
 Every member is checked by the constraints of the model, and refused with AWS's error when it breaks one
 (\`bad-input.test.ts\`, \`model.test.ts\` of each service). Members that the model does not have are ignored, as AWS does.
@@ -65,7 +65,8 @@ const tests = new Map<string, readonly ShownTest[]>();
 export function showing(service: CoveredService, operation: string, member: string | null): ShownTest {
   const known = tests.get(service.folder) ?? testsIn(ROOT, [service.folder, ...END_TO_END]);
   tests.set(service.folder, known);
-  const found = shownBy(known, operation, member, testOf(service, operation));
+  const isRefused = `${operation}.${member}` in service.refused;
+  const found = shownBy(known, operation, member, testOf(service, operation), isRefused);
   if (found === null) throw new Error(`no test asks for ${operation}${member === null ? '' : ` with ${member}`}`);
   return found;
 }

@@ -9,7 +9,7 @@ export interface ShownTest {
 }
 
 /** Suites that go through all members by their tables: they show what is refused, not what is done. */
-const GENERIC = /^(?:bad-input|mutations|model)\.test\.ts$/;
+const GENERIC = /^(?:bad-input|mutations|model|read-input)\.test\.ts$/;
 const BEGINS = /^\s*(?:test|it)\(/;
 const TITLE = /(?:test|it)\(\s*(['"`])(.*?)\1,/s;
 /** A line before which nothing belongs to the next test. */
@@ -42,19 +42,54 @@ export function testsOf(file: string, text: string): readonly ShownTest[] {
   });
 }
 
+/** A title that tells of what is not done. */
+const REFUSAL = /\b(?:refuse[sd]?|cannot|needs?|lacks?|only)\b/;
+
 /**
- * The first test that asks for an operation with a member (or, with null, at all); one of the file where the operation
- * is at home, if there is one.
+ * The test that shows an operation with a member (or, with null, at all): one that gives the member to that very operation
+ * rather than to something else beside it, and shows what it does (of a refused one: that it is); of the file where the
+ * operation is at home, if there is one.
  */
 export function shownBy(
   tests: readonly ShownTest[],
   operation: string,
   member: string | null,
   home: string,
+  isRefused = false,
 ): ShownTest | null {
   const method = operation.charAt(0).toLowerCase() + operation.slice(1);
-  const asks = new RegExp(`'${operation}'|\\b${operation}Command\\b|\\.${method}\\(`);
+  const asks = new RegExp(`'${operation}'|\\b${operation}Command\\b|\\.${method}\\(`, 'g');
   const gives = member === null ? /^/ : new RegExp(`\\b${member}\\b`);
-  const shows = ({ text }: ShownTest) => asks.test(text) && gives.test(text);
-  return tests.find((test) => test.file === home && shows(test)) ?? tests.find(shows) ?? null;
+  const isHome = ({ file }: ShownTest) => file === home;
+  const isDone = ({ title }: ShownTest) => REFUSAL.test(title) === isRefused;
+  const isExact = ({ text }: ShownTest) => callsIn(text, asks).some((call) => gives.test(call));
+  const all = tests.filter(({ text }) => text.search(asks) >= 0 && gives.test(text));
+  const wishes = [
+    [isDone, isHome, isExact],
+    [isDone, isHome],
+    [isDone, isExact],
+    [isHome, isExact],
+    [isHome],
+    [isExact],
+    [],
+  ];
+  for (const wish of wishes) {
+    const found = all.find((test) => wish.every((holds) => holds(test)));
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+/** What stands behind each mention of an operation, up to the bracket that closes around it: its input. */
+function callsIn(text: string, asks: RegExp): readonly string[] {
+  return [...text.matchAll(asks)].map(({ index, 0: mention }) => {
+    const from = index + mention.length;
+    let depth = mention.endsWith('(') ? 1 : 0;
+    for (let at = from; at < text.length; at += 1) {
+      if ('([{'.includes(text[at]!)) depth += 1;
+      else if (')]}'.includes(text[at]!)) depth -= 1;
+      if (depth < 0) return text.slice(from, at);
+    }
+    return text.slice(from);
+  });
 }

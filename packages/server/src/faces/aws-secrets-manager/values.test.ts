@@ -132,6 +132,15 @@ describe('PutSecretValue', () => {
     });
   });
 
+  test('takes a RotationToken, which gives nobody more than the signature does', async () => {
+    const face = await withSecret(['one']);
+    const wish = { SecretId: 'a', ClientRequestToken: token('two'), SecretString: 'two' };
+    await face.call('PutSecretValue', { ...wish, RotationToken: 'r'.repeat(36) });
+    assert.equal((await face.call('GetSecretValue', { SecretId: 'a' })).SecretString, 'two');
+    const short = { ...wish, ClientRequestToken: token('three'), RotationToken: 'r'.repeat(35) };
+    assert.equal((await face.refusal('PutSecretValue', short)).type, 'ValidationException');
+  });
+
   test('needs a value and a token', async () => {
     const { refusal } = await withSecret();
     assert.deepEqual(await refusal('PutSecretValue', { SecretId: 'a', ClientRequestToken: token('t') }), {
