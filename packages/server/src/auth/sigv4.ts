@@ -86,18 +86,22 @@ function checkScope(claim: SignatureClaim, rules: SignatureRules<unknown>): void
   if (terminator !== 'aws4_request') {
     throw mismatch(claim, "Credential should be scoped with a valid terminator: 'aws4_request'.");
   }
-  if (region !== rules.region && !rules.furtherRegions?.includes(region))
-    throw mismatch(claim, `Credential should be scoped to a valid region: '${rules.region}'.`);
-  if (!rules.services.includes(service)) {
-    const services = rules.services.map((name) => `'${name}'`).join(' or ');
-    throw mismatch(claim, `Credential should be scoped to correct service: ${services}.`);
+  if (region !== rules.region && !rules.furtherRegions?.includes(region)) {
+    const regions = new Set([rules.region, ...(rules.furtherRegions ?? [])]);
+    throw mismatch(claim, `Credential should be scoped to a valid region: ${alternatives([...regions])}.`);
   }
+  if (!rules.services.includes(service))
+    throw mismatch(claim, `Credential should be scoped to correct service: ${alternatives(rules.services)}.`);
   if (!claim.signedAt.startsWith(date) || date.length !== 8) {
     throw mismatch(
       claim,
       `Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '${claim.signedAt.slice(0, 8)}' is expected, from '${claim.signedAt}'.`,
     );
   }
+}
+
+function alternatives(names: readonly string[]): string {
+  return names.map((name) => `'${name}'`).join(' or ');
 }
 
 function checkTime(claim: SignatureClaim, now: number): number {
