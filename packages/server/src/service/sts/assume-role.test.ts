@@ -198,6 +198,18 @@ describe('the tags and source identity of a session', () => {
     assert.match(await refusal(sts.assume(ada, first, { transitiveTagKeys: ['absent'] })), /must be included/);
   });
 
+  test('are refused where their keys are AWS’s own, from a token too', async () => {
+    for (const key of ['aws:team', 'AWS:team'])
+      assert.match(await refusal(sts.assume(ada, first, { tags: [{ key, value: 'red' }] })), /^session-tags-invalid/);
+    const claims = { 'https://aws.amazon.com/tags': { principal_tags: { 'aws:team': ['red'] } } };
+    sts.identity = identityOf('repo:shop/api', claims);
+    const open = { Federated: PROVIDER };
+    const Condition = { StringEquals: { 'issuer.example:sub': 'repo:shop/api' } };
+    const actions = ['sts:AssumeRoleWithWebIdentity', 'sts:TagSession'];
+    const deploy = await sts.role('deploy', { ...trusting(open), Action: actions, Condition });
+    assert.match(await refusal(sts.bear(deploy)), /^session-tags-invalid/);
+  });
+
   test('are refused where they need more room than there is', async () => {
     const tags = Array.from({ length: 50 }, (_, at) => ({ key: `k${at}`, value: noise(at, 250) }));
     assert.match(await refusal(sts.assume(ada, first, { tags })), /^packed-policy-too-large: Packed size .* \d+%/);

@@ -63,6 +63,8 @@ export function readTags({ tags, transitiveTagKeys }: WantedTags, principal: Pri
   const keys = tags.map(({ key }) => key.toLowerCase());
   if (new Set(keys).size < keys.length)
     throw sessionTagsInvalid('Duplicate tag keys found. Please note that Tag keys are case insensitive.');
+  if (keys.some((key) => key.startsWith('aws:')))
+    throw sessionTagsInvalid('Tag keys that begin with aws: are reserved.');
   const inherited = inheritedTags(principal);
   if (inherited.some(({ key }) => keys.includes(key.toLowerCase()))) {
     throw sessionTagsInvalid(
