@@ -9,10 +9,11 @@ import {
   tokenFromEnvironment,
 } from './credentials.ts';
 import type { RandomNumber } from './delays.ts';
-import { type Environment, findServer, type Server } from './environment.ts';
+import type { Environment } from './environment.ts';
 import { RekeyClientError } from './errors.ts';
 import { Requester } from './requester.ts';
 import { type DescribeSecretAnswer, describeAnswer, type SecretValueAnswer, valueAnswer } from './secret-answers.ts';
+import { findServer, type Server } from './server-address.ts';
 import { type Answer, type Fetch, Transport } from './transport.ts';
 
 /** Options of a {@link SecretsClient}; all may be left out. */

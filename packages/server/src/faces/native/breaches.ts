@@ -1,6 +1,6 @@
 import { parseDuration } from '@rekey/core';
 import type { BreachWish } from '../../service/breach.ts';
-import type { NativeDeps, NativeRequest } from './operations.ts';
+import type { NativeDeps, NativeRequest } from './operation.ts';
 import { check } from './wishes.ts';
 
 const LONGEST_OVERLAP = 86_400_000;

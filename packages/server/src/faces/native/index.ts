@@ -3,7 +3,8 @@ import { whoAsks } from '../../service/use-case.ts';
 import type { Face, FaceRequest, FaceResponse } from '../face.ts';
 import { parseBody } from './body.ts';
 import { errorAnswer, jsonAnswer } from './errors.ts';
-import { type NativeDeps, type NativeOperation, type NativeRequest, ROUTES } from './operations.ts';
+import type { NativeDeps, NativeOperation, NativeRequest } from './operation.ts';
+import { ROUTES } from './operations.ts';
 import { matchRoute } from './routes.ts';
 
 export interface NativeFaceDeps extends NativeDeps {

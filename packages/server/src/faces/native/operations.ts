@@ -1,12 +1,12 @@
-import { type Caller, RekeyError } from '@rekey/core';
+import { RekeyError } from '@rekey/core';
 import type { DeclarationWish } from '../../service/declaration/declarations.ts';
 import type { RewrapWish } from '../../service/keys.ts';
 import type { AdoptionWish, RotationWish } from '../../service/rotation.ts';
-import type { Service } from '../../service/service.ts';
 import type { SimulationWish } from '../../service/simulation.ts';
 import type { AcknowledgementWish } from '../../service/usage.ts';
 import { getBreach, listBreaches, readBreachWish, readLeakedWish, reportBreach, reportLeaked } from './breaches.ts';
 import { readChangesQuery } from './changes-query.ts';
+import type { NativeDeps, NativeOperation, NativeRequest } from './operation.ts';
 import { type FreezeWish, type RotateWish, readFreezeForm, readRotateWish } from './order-wishes.ts';
 import type { Route } from './routes.ts';
 import {
@@ -19,26 +19,6 @@ import {
   readRotationWish,
   readSimulationWish,
 } from './wishes.ts';
-
-/** A native request after authentication and parsing. */
-export interface NativeRequest<Wish = unknown> {
-  readonly caller: Caller;
-  readonly variables: Readonly<Record<string, string>>;
-  readonly query: URLSearchParams;
-  /** What the operation's `read` made of the body. */
-  readonly wish: Wish;
-}
-
-export interface NativeDeps {
-  readonly service: Service;
-  readonly version: string;
-}
-
-/** One operation: reads its body (refusals there are audited by the face), then runs its use case (which audits itself). */
-export interface NativeOperation<Wish = never> {
-  read(body: unknown): Wish | Promise<Wish>;
-  run(request: NativeRequest<Wish>, deps: NativeDeps): Promise<unknown>;
-}
 
 /** Most rotations one listing gives. */
 const MOST_LISTED = 100;

@@ -1,0 +1,22 @@
+import type { Caller } from '@rekey/core';
+import type { Service } from '../../service/service.ts';
+
+/** A native request after authentication and parsing. */
+export interface NativeRequest<Wish = unknown> {
+  readonly caller: Caller;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** What the operation's `read` made of the body. */
+  readonly wish: Wish;
+}
+
+export interface NativeDeps {
+  readonly service: Service;
+  readonly version: string;
+}
+
+/** One operation: reads its body (refusals there are audited by the face), then runs its use case (which audits itself). */
+export interface NativeOperation<Wish = never> {
+  read(body: unknown): Wish | Promise<Wish>;
+  run(request: NativeRequest<Wish>, deps: NativeDeps): Promise<unknown>;
+}
