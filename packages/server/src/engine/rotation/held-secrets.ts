@@ -1,5 +1,6 @@
 import type { RotationRecord } from '@rekey/core';
 import type { Claim } from '../../store/driver.ts';
+import type { LoginCharge } from '../target/login-budget.ts';
 
 /** A secret this worker holds the claim of, and the rotation it is at. */
 export interface HeldSecret {
@@ -10,6 +11,8 @@ export interface HeldSecret {
   record: RotationRecord | null;
   /** What went wrong on our side (store, escrow journal) inside a call of the rotation function; says nothing about the target. */
   trouble: unknown;
+  /** A login that was counted with the last commit, and comes next. */
+  prepaid: LoginCharge | null;
   /** Aborts when the claim was lost or the worker must let go. */
   readonly signal: AbortSignal;
 }

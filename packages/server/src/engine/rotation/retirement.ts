@@ -1,13 +1,20 @@
 import type { Ended, Finding, ProbeResult, RotationRecord, StepReport } from '@rekey/core';
 import type { Entry } from '../../store/store.ts';
 import { crossing } from '../boundary.ts';
-import { type Admitted, admit, type HeldBack, probeWithinBudget } from '../target/login.ts';
+import { type Admitted, accountsOf, admit, type HeldBack, type Looked, lookWithinBudget } from '../target/login.ts';
 import { failure } from './failure.ts';
 import { ended, inState, intending, type StepFailure, stepDone, waiting } from './rotation-change.ts';
+import type { Further } from './rotation-journal.ts';
 import { type Answer, ask, type Work } from './work.ts';
 
-/** What retirement came to: the record to write, a failure of the step `revoke`, or a proof that must wait. */
-export type Retired = { readonly record: RotationRecord } | { readonly failure: StepFailure } | HeldBack;
+/**
+ * What retirement came to: the record to write (and what a login for it came to), a failure of the step `revoke`, or a
+ * proof that must wait.
+ */
+export type Retired =
+  | { readonly record: RotationRecord; readonly told?: Further }
+  | { readonly failure: StepFailure }
+  | HeldBack;
 
 /** What revoke had to say, and which sessions it ended. */
 type Revoked = StepReport & Partial<Ended>;
@@ -101,11 +108,17 @@ async function prove(
     const findings = [...report.findings, reported(lacking)];
     return { record: done(record, now(), lacking, { ...report, findings }) };
   }
-  const probed = await probeOld(work);
-  if (!('answer' in probed)) return probed;
-  const { outcome, reason } = probed.answer;
-  if (outcome === 'refused')
-    return { record: { ...done(record, now(), 'The target refuses the old value.', report), oldRefusedAt: now() } };
+  const looked = await probeOld(work);
+  if ('heldBackUntil' in looked) return looked;
+  const { answer, settling: told } = looked;
+  if (isRefused(answer))
+    return {
+      record: { ...done(record, now(), 'The target refuses the old value.', report), oldRefusedAt: now() },
+      told,
+    };
+  await looked.settle();
+  if ('failure' in answer) return answer;
+  const { outcome, reason } = answer.answer;
   if (outcome !== 'accepted')
     return {
       failure: failure('unreachable', `Could not look whether the old value is refused (${outcome}: ${reason})`),
@@ -127,12 +140,23 @@ function lackOfProof({ rotationFunction }: Work, revoked: boolean): string | nul
   return lack === null ? null : `It was not proven that the old value is refused: ${lack}.`;
 }
 
-async function probeOld(work: Work): Promise<Answer<ProbeResult> | HeldBack> {
+function isRefused(answer: Answer<ProbeResult>): boolean {
+  return 'answer' in answer && answer.answer.outcome === 'refused';
+}
+
+/** The account that is logged in to once more when its value was revoked; null where that is not going to be. */
+export async function accountToProve(work: Work): Promise<string | null> {
+  const { previousVersionId } = work.entry.record;
+  if (previousVersionId === null || lackOfProof(work, true) !== null) return null;
+  return (await accountsOf(work.rotationFunction, work.secret, previousVersionId)).own;
+}
+
+async function probeOld(work: Work): Promise<Looked | HeldBack> {
   const { rotationFunction, secret, entry } = work;
   const unclear: ProbeResult = { outcome: 'unclear', reason: 'there is no old value to log in with' };
   const versionId = entry.record.previousVersionId;
-  if (versionId === null) return { answer: unclear };
-  return probeWithinBudget(
+  if (versionId === null) return { answer: { answer: unclear }, settle: async () => {}, settling: async () => [] };
+  return lookWithinBudget(
     work,
     { what: 'probe', versionId },
     async (signal) => (await rotationFunction.probe?.(secret.arn, versionId, { signal })) ?? unclear,

@@ -33,8 +33,16 @@ export interface JointChange {
   readonly writes?: readonly StoreWrite[];
 }
 
+interface Changed {
+  readonly secret: Entry<SecretRecord>;
+  readonly joint: JointChange;
+}
+
+/** Writes that go along in the commit; asked again where that meets a conflict with somebody who wrote the same. */
+export type Further = () => Promise<readonly StoreWrite[]>;
+
 /** The secret changes under us all the time (tags, last-access days); what is ours is worked out anew on each. */
-const SECRET_ATTEMPTS = 10;
+const ATTEMPTS = 10;
 
 /**
  * The one way in which a rotation's record is written: audited first, then committed by compare-and-set under the
@@ -53,8 +61,14 @@ export class RotationJournal {
     before: Entry<RotationRecord>,
     after: RotationRecord,
     held: HeldSecret | null,
+    further?: Further,
   ): Promise<Entry<RotationRecord>> {
-    return this.#audited(before.record, after, () => this.#commit(point, before, after, [], held));
+    let along: readonly StoreWrite[] = [];
+    const commit = async () => {
+      along = (await further?.()) ?? [];
+      return this.#commit(point, before, after, along, held);
+    };
+    return this.#audited(before.record, after, () => this.#untilUndisturbed(before, commit, () => along.length > 0));
   }
 
   /**
@@ -66,27 +80,46 @@ export class RotationJournal {
     before: Entry<RotationRecord>,
     change: (secret: SecretRecord) => JointChange | Promise<JointChange>,
     held: HeldSecret | null,
+    further?: Further,
   ): Promise<Entry<RotationRecord>> {
-    const first = await this.#changed(before, change);
-    return this.#audited(before.record, first.joint.record, async () => {
-      let attempt = first;
-      for (let made = 1; ; made += 1) {
-        const { joint, secret } = attempt;
+    let next: Changed | null = await this.#changed(before, change);
+    return this.#audited(before.record, next.joint.record, () =>
+      this.#untilUndisturbed(before, async () => {
+        const { joint, secret } = next ?? (await this.#changed(before, change));
+        next = null;
         const moved: StoreWrite[] = [
           { collection: 'secret', id: secret.id, record: joint.secret, expect: secret.revision },
           ...(joint.writes ?? []),
+          ...((await further?.()) ?? []),
         ];
-        try {
-          return await this.#commit(point, before, joint.record, moved, held);
-        } catch (error) {
-          if (made >= SECRET_ATTEMPTS || !(await this.#mayRetry(error, before))) throw error;
-          attempt = await this.#changed(before, change);
-        }
-      }
-    });
+        return this.#commit(point, before, joint.record, moved, held);
+      }),
+    );
   }
 
-  async #changed(before: Entry<RotationRecord>, change: (secret: SecretRecord) => JointChange | Promise<JointChange>) {
+  /**
+   * Makes the commit again as long as what was written meanwhile is not the rotation itself.
+   *
+   * @param hasOthers whether the commit writes what others write, too
+   */
+  async #untilUndisturbed(
+    before: Entry<RotationRecord>,
+    commit: () => Promise<Entry<RotationRecord>>,
+    hasOthers: () => boolean = () => true,
+  ): Promise<Entry<RotationRecord>> {
+    for (let made = 1; ; made += 1) {
+      try {
+        return await commit();
+      } catch (error) {
+        if (made >= ATTEMPTS || !hasOthers() || !(await this.#mayRetry(error, before))) throw error;
+      }
+    }
+  }
+
+  async #changed(
+    before: Entry<RotationRecord>,
+    change: (secret: SecretRecord) => JointChange | Promise<JointChange>,
+  ): Promise<Changed> {
     const secret = await this.#parts.store.get('secret', before.record.secretId);
     if (secret === null) throw new RekeyError('not-found', `The secret ${before.record.secretName} was removed.`);
     return { secret, joint: await change(secret.record) };

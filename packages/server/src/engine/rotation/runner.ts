@@ -1,6 +1,7 @@
 import type { FindRotationFunction, RotationRecord, SecretRecord } from '@rekey/core';
 import type { Entry } from '../../store/store.ts';
 import { tellTrouble, withDeadlineAfter } from '../order/postponement.ts';
+import { giveBackPrepaid } from '../target/prepaid-login.ts';
 import { decide } from './decide.ts';
 import type { HeldSecret } from './held-secrets.ts';
 import { withoutLeftover } from './leftover.ts';
@@ -30,6 +31,14 @@ export class Runner {
    * @throws RekeyError for trouble on our side: the record says what is durable, come back later
    */
   async run(held: HeldSecret, rotationId: string, letGo: () => boolean): Promise<number | null> {
+    try {
+      return await this.#move(held, rotationId, letGo);
+    } finally {
+      await giveBackPrepaid(this.#parts.budget, held);
+    }
+  }
+
+  async #move(held: HeldSecret, rotationId: string, letGo: () => boolean): Promise<number | null> {
     let latest: Entry<RotationRecord> | null = null;
     for (let moves = 0; moves < MOST_MOVES; moves += 1) {
       const read: Entry<RotationRecord> | null = latest ?? (await this.#read(held, rotationId, moves === 0));

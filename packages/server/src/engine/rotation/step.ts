@@ -1,9 +1,11 @@
 import type { FunctionStep, RotationRecord, RotationStep, StepReport } from '@rekey/core';
-import { admit } from '../target/login.ts';
+import type { Entry } from '../../store/store.ts';
+import { type Admitted, admit } from '../target/login.ts';
+import { PrepaidLogin } from '../target/prepaid-login.ts';
 import { findVersion } from '../versions.ts';
 import { isTemporary } from './cause.ts';
 import { afterFailure, failure, mayRaiseNumber, sentence } from './failure.ts';
-import { type Retired, retire } from './retirement.ts';
+import { accountToProve, type Retired, retire } from './retirement.ts';
 import { ended, intending, type StepFailure, stepDone, stepFailed, waiting } from './rotation-change.ts';
 import { numbered } from './rotation-number.ts';
 import { end, holdBack, mayEnd } from './stop.ts';
@@ -18,26 +20,45 @@ const FUNCTION_STEPS: Readonly<Record<'create' | 'set' | 'test' | 'finish', Func
 
 /** Tries a step: the intention on record first, then the act, then what came of it. */
 export async function tryStep(work: Work, step: RotationStep, underway: boolean): Promise<Written> {
-  const { entry, held, parts } = work;
   const admission = await admit(work, step);
   if ('heldBackUntil' in admission) return holdBack(work, admission);
-  const alreadyMeant = underway && entry.record.doing?.step === step;
-  const intention = intending(entry.record, step, parts.clock.now());
-  const intended = alreadyMeant ? entry : await parts.journal.write(`${step}-intent`, entry, intention, held);
-  const at = { ...work, entry: intended };
-  if (step === 'revoke') return recordRetirement(at, await retire(at, intended, admission), 'revoke-outcome');
+  const alreadyMeant = underway && work.entry.record.doing?.step === step;
+  const at = { ...work, entry: alreadyMeant ? work.entry : await intend(work, step) };
+  if (step === 'revoke') return recordRetirement(at, await retire(at, at.entry, admission), 'revoke-outcome');
   const invoked = await invoke(at, step);
-  await admission.settle(invoked);
   if (step === 'finish') return finished(at, 'failure' in invoked ? invoked.failure : null);
-  if ('failure' in invoked) return fail(at, step, invoked.failure);
+  if ('failure' in invoked) {
+    await admission.settle(invoked);
+    return fail(at, step, invoked.failure);
+  }
   if (step === 'create' && !(await hasValue(at)))
     return fail(at, step, failure('bug', `${work.rotationFunction.name} made no value`));
-  return parts.journal.write(
-    `${step}-outcome`,
-    intended,
-    afterStep(intended.record, step, invoked.answer, parts.clock.now()),
-    held,
-  );
+  return recordStep(at, step, { report: invoked.answer, admission });
+}
+
+/** The login that proves an old value dead comes with its revocation. */
+async function intend(work: Work, step: RotationStep): Promise<Entry<RotationRecord>> {
+  const { entry, held, parts } = work;
+  const intention = intending(entry.record, step, parts.clock.now());
+  const account = step === 'revoke' ? await accountToProve(work) : null;
+  const prepaid = new PrepaidLogin(parts.budget, account);
+  const intended = await parts.journal.write(`${step}-intent`, entry, intention, held, () => prepaid.writes());
+  prepaid.committed(held);
+  return intended;
+}
+
+/** What came of a step, of its logins, and (see {@link afterStep}) that the next one is meant, with its login. */
+async function recordStep(
+  { entry, held, parts }: Work,
+  step: 'create' | 'set' | 'test',
+  { report, admission }: { readonly report: StepReport; readonly admission: Admitted },
+): Promise<Entry<RotationRecord>> {
+  const prepaid = new PrepaidLogin(parts.budget, step === 'set' ? (admission.account ?? null) : null);
+  const after = afterStep(entry.record, step, report, parts.clock.now());
+  const further = async () => [...(await admission.settling()), ...(await prepaid.writes())];
+  const written = await parts.journal.write(`${step}-outcome`, entry, after, held, further);
+  prepaid.committed(held);
+  return written;
 }
 
 function invoke(work: Work, step: 'create' | 'set' | 'test' | 'finish') {
@@ -99,7 +120,7 @@ export async function recordRetirement(
   const { entry, held, parts, secret } = work;
   if ('heldBackUntil' in retired) return holdBack(work, retired);
   if ('failure' in retired) return fail(work, 'revoke', retired.failure);
-  if (retired.record.state === 'done') return end(parts, entry, secret, retired.record, held);
+  if (retired.record.state === 'done') return end(parts, entry, secret, retired.record, held, retired.told);
   return parts.journal.write(point, entry, retired.record, held);
 }
 

@@ -6,6 +6,7 @@ import type { HeldSecret } from './held-secrets.ts';
 import type { Decision } from './rotation.ts';
 import { blocked, ended, inSwitchWindow, waiting } from './rotation-change.ts';
 import { ending, successorOf } from './rotation-end.ts';
+import type { Further } from './rotation-journal.ts';
 import type { RunnerParts, Work, Written } from './work.ts';
 
 /** Ends a rotation: its record, and what its end changes on the secret, in one commit. */
@@ -15,9 +16,10 @@ export async function end(
   secret: SecretRecord | null,
   record: RotationRecord,
   held: HeldSecret,
+  further?: Further,
 ): Promise<Written> {
   const { journal, store, clock } = parts;
-  if (secret === null) return journal.write('end', entry, record, held);
+  if (secret === null) return journal.write('end', entry, record, held, further);
   return journal.writeWithSecret(
     'end',
     entry,
@@ -27,6 +29,7 @@ export async function end(
       return ending(record, latest, queued, clock.now());
     },
     held,
+    further,
   );
 }
 

@@ -285,7 +285,7 @@ export class Worker {
     const lost = new AbortController();
     const finished = new AbortController();
     const signal = AbortSignal.any([lost.signal, this.#letGo.signal]);
-    const held: HeldSecret = { secretId, claim, record: null, trouble: null, signal };
+    const held: HeldSecret = { secretId, claim, record: null, trouble: null, prepaid: null, signal };
     this.#parts.held.add(held);
     const renewing = this.#keepClaim(held, lost, finished.signal);
     try {

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { CURRENT } from '@rekey/core';
 import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
 import { openMemoryStore } from '../../store/testing.ts';
-import { FakeClock, openBench, putSecret } from '../testing.ts';
+import type { BoundaryHook } from '../boundary.ts';
+import { FakeClock, type HouseOptions, openBench, putSecret } from '../testing.ts';
 import { LoginBudget } from './login-budget.ts';
 import type { LoginOutcome } from './login-count.ts';
 
@@ -71,17 +72,52 @@ describe('the budget of logins', () => {
   });
 });
 
-function openRotation() {
+function openRotation({ strategy = 'single-user', boundary = () => {} }: RotationWish = {}) {
   const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
-  return openBench({
-    target,
-    settings: { strategy: 'single-user' },
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(target), access, { random });
-      return () => made;
-    },
-  });
+  const functions: HouseOptions<FakeTarget>['functions'] = (access, random) => {
+    const made = rotationFunctionFrom(fake(target, { strategies: [strategy] }), access, { random });
+    return () => made;
+  };
+  return openBench({ target, settings: { strategy, overlap: 0 }, functions }, { boundary });
 }
+
+interface RotationWish {
+  readonly strategy?: 'single-user' | 'alternating-users';
+  readonly boundary?: BoundaryHook;
+}
+
+describe('a rotation', () => {
+  test('has each login on record before it is made, with the step it belongs to, and forgets it with what came of it', async () => {
+    const counted: Record<string, number> = {};
+    const { begin, latest, worker, target, house } = await openRotation({
+      strategy: 'alternating-users',
+      boundary: async (boundary) => {
+        counted[boundary] = await house.store.count('login');
+      },
+    });
+    await begin();
+    await worker.tick();
+    assert.equal((await latest()).state, 'done');
+    assert.deepEqual([counted['before:set-outcome'], counted['after:set-outcome']], [1, 2], 'the test');
+    assert.deepEqual([counted['before:test-outcome'], counted['after:test-outcome']], [2, 1], 'it was accepted');
+    assert.deepEqual([counted['before:revocation'], counted['before:end']], [1, 1], 'the proof of refusal');
+    assert.equal(target.calls.at(-1), 'probe app');
+  });
+
+  test('gives a login back that was counted and is not made after all', async () => {
+    const byHand = JSON.stringify({ host: 'db', username: 'app', password: 'old-password', masterarn: 'admin' });
+    const { begin, worker, house, clock } = await openRotation({
+      strategy: 'alternating-users',
+      boundary: async (boundary) => {
+        if (boundary === 'after:set-outcome') await house.putByHand('b'.repeat(32), byHand, clock.now());
+      },
+    });
+    await begin();
+    await worker.tick();
+    assert.equal(await house.textOf(CURRENT), byHand);
+    assert.equal(await house.store.count('login'), 1, 'only the one that proved that the target checks passwords');
+  });
+});
 
 describe('a rotation whose budget is spent', () => {
   test('waits and says so instead of logging in, and goes on by itself', async () => {

@@ -1,6 +1,6 @@
 import { type Clock, formatDuration, RekeyError } from '@rekey/core';
 import type { LoginRecord } from '../../store/collections.ts';
-import type { Entry, Store } from '../../store/store.ts';
+import type { Entry, Store, StoreWrite } from '../../store/store.ts';
 import { type BoundaryHook, crossing } from '../boundary.ts';
 import { afterLogin, type LoginLimit, type LoginOutcome, spentUntil, withLogin } from './login-count.ts';
 
@@ -19,6 +19,12 @@ export interface LoginCharge {
 
 export type Charged = { readonly charge: LoginCharge } | { readonly spentUntil: number };
 
+/** A login that may be made once the write is committed. */
+export interface ChargeToCommit {
+  readonly charge: LoginCharge;
+  readonly write: StoreWrite;
+}
+
 /** Several servers may look at one account at the same time. */
 const ATTEMPTS = 20;
 
@@ -27,8 +33,8 @@ const ATTEMPTS = 20;
  *
  * A login of which it is not known that it will be accepted is counted, durably, *before* it is made, and given back or
  * forgotten when the target has answered (see {@link afterLogin}). So a server that dies in the middle of its logins,
- * again and again, stays within the budget as well; the price is two small commits for each such login, and that a
- * crash costs a login that may never have been made. Logins through which the admin credential changes something are
+ * again and again, stays within the budget as well; the price is two small writes for each such login (in commits of
+ * their own, or along with what a rotation records anyway), and that a crash costs a login that may never have been made. Logins through which the admin credential changes something are
  * all but always accepted and come with every rotation: they are counted only once they were refused.
  *
  * Accounts are kept under an opaque key: of the account itself where the rotation function can name it (several secrets
@@ -61,6 +67,29 @@ export class LoginBudget {
     });
     if ('spentUntil' in answer) this.#waits += 1;
     return answer;
+  }
+
+  /**
+   * As {@link charge}, by a write for somebody else's commit; to be asked again where that meets a conflict.
+   *
+   * @returns null where the budget is spent
+   */
+  async charging(account: string): Promise<ChargeToCommit | null> {
+    const at = this.#parts.clock.now();
+    const id = keyOf(this.#parts.store, account);
+    const entry = await this.#parts.store.get('login', id);
+    if (spentUntil(entry?.record ?? null, this.limit, at) !== null) return null;
+    const record = withLogin(entry?.record ?? null, this.limit, at);
+    return { charge: { account, at }, write: loginWrite(id, entry, record) };
+  }
+
+  /** As {@link settle}, by writes for somebody else's commit; to be asked again where that meets a conflict. */
+  async settling({ account, at }: LoginCharge, outcome: LoginOutcome): Promise<readonly StoreWrite[]> {
+    if (outcome === 'unanswered') return [];
+    const id = keyOf(this.#parts.store, account);
+    const entry = await this.#parts.store.get('login', id);
+    const record = afterLogin(entry?.record ?? null, at, outcome, this.limit, this.#parts.clock.now());
+    return record === (entry?.record ?? null) ? [] : [loginWrite(id, entry, record)];
   }
 
   /** Notes what a counted login came to. */
@@ -107,9 +136,12 @@ export class LoginBudget {
 
   async #commit(id: string, before: Entry<LoginRecord> | null, record: LoginRecord | null): Promise<void> {
     const { store, boundary } = this.#parts;
-    const expect = before?.revision ?? 0;
-    await crossing(boundary, 'login', () => store.commit([{ collection: 'login', id, record, expect }]));
+    await crossing(boundary, 'login', () => store.commit([loginWrite(id, before, record)]));
   }
+}
+
+function loginWrite(id: string, before: Entry<LoginRecord> | null, record: LoginRecord | null): StoreWrite {
+  return { collection: 'login', id, record, expect: before?.revision ?? 0 };
 }
 
 function keyOf(store: Store, account: string): string {

@@ -6,6 +6,7 @@ import type {
   RotationStep,
   SecretRecord,
 } from '@rekey/core';
+import type { StoreWrite } from '../../store/store.ts';
 import { inSwitchWindow } from '../rotation/rotation-change.ts';
 import { type Answer, ask, type Work } from '../rotation/work.ts';
 import type { LoginBudget } from './login-budget.ts';
@@ -16,12 +17,25 @@ export interface HeldBack {
   readonly heldBackUntil: number;
 }
 
-/** A step that may go on; what it came to is to be told. */
+/** A step that may go on; what it came to is to be told, in one way or the other. */
 export interface Admitted {
+  /** By a commit of its own. */
   settle(answer: Answer<unknown>): Promise<void>;
+  /** By writes for the commit that records a step that was done; to be asked again where that meets a conflict. */
+  settling(): Promise<readonly StoreWrite[]>;
+  /** Account of the rotation's version; left out where it is not known. */
+  readonly account?: string | null;
 }
 
-const FREE: Admitted = { settle: async () => {} };
+/** What a login came to, to be told in one way or the other as {@link Admitted}. */
+export interface Looked {
+  readonly answer: Answer<ProbeResult>;
+  settle(): Promise<void>;
+  settling(): Promise<readonly StoreWrite[]>;
+}
+
+const nothing = async () => [];
+const FREE: Admitted = { settle: async () => {}, settling: nothing };
 
 /**
  * The accounts behind a version. A value that cannot be read as a credential is counted under its secret, as what a
@@ -50,7 +64,7 @@ export async function admit(work: Work, step: RotationStep): Promise<Admitted | 
     const until = await parts.budget.spentUntil(account);
     if (until !== null) return { heldBackUntil: until };
   }
-  return { settle: (answer) => noteChange(parts.budget, { own, admin }, answer) };
+  return { settle: (answer) => noteChange(parts.budget, { own, admin }, answer), settling: nothing, account: own };
 }
 
 /** A fresh login as part of a rotation, within the budget of its account. */
@@ -59,15 +73,31 @@ export async function probeWithinBudget(
   { what, versionId }: { readonly what: string; readonly versionId: string },
   probe: (signal: AbortSignal) => Promise<ProbeResult>,
 ): Promise<Answer<ProbeResult> | HeldBack> {
+  const looked = await lookWithinBudget(work, { what, versionId }, probe);
+  if ('heldBackUntil' in looked) return looked;
+  await looked.settle();
+  return looked.answer;
+}
+
+/** As {@link probeWithinBudget}, and leaves it to the caller how what it came to is told. */
+export async function lookWithinBudget(
+  work: Work,
+  { what, versionId }: { readonly what: string; readonly versionId: string },
+  probe: (signal: AbortSignal) => Promise<ProbeResult>,
+): Promise<Looked | HeldBack> {
   const { budget } = work.parts;
   const { own } = await accountsOf(work.rotationFunction, work.secret, versionId);
-  if (own === null) return ask(work, what, probe);
-  const charged = await budget.charge(own);
+  if (own === null) return { answer: await ask(work, what, probe), settle: async () => {}, settling: nothing };
+  const charged = await chargeOnce(work, own);
   if ('spentUntil' in charged) return { heldBackUntil: charged.spentUntil };
+  const { charge } = charged;
   const answer = await ask(work, what, probe);
   const outcome = 'answer' in answer ? outcomeOf(answer.answer) : failureOutcome(answer);
-  await budget.settle(charged.charge, outcome);
-  return answer;
+  return {
+    answer,
+    settle: () => budget.settle(charge, outcome),
+    settling: () => budget.settling(charge, outcome),
+  };
 }
 
 /** What a probe's answer means for the budget. */
@@ -77,16 +107,28 @@ export function outcomeOf({ outcome }: ProbeResult): LoginOutcome {
 
 async function admitTest(work: Work, account: string): Promise<Admitted | HeldBack> {
   const { budget } = work.parts;
-  const charged = await budget.charge(account);
+  const charged = await chargeOnce(work, account);
   if ('spentUntil' in charged)
     return mayEndOutage(work.entry.record)
-      ? { settle: (answer) => noteTest(budget, account, answer) }
+      ? {
+          settle: (answer) => noteTest(budget, account, answer),
+          settling: () => budget.settling({ account, at: 0 }, 'accepted'),
+        }
       : { heldBackUntil: charged.spentUntil };
+  const { charge } = charged;
   const classes = work.rotationFunction.probe !== undefined;
   return {
-    settle: (answer) =>
-      budget.settle(charged.charge, 'answer' in answer ? 'accepted' : failureOutcome(answer, { classes })),
+    settle: (answer) => budget.settle(charge, 'answer' in answer ? 'accepted' : failureOutcome(answer, { classes })),
+    settling: () => budget.settling(charge, 'accepted'),
   };
+}
+
+/** Counts a login, unless {@link prepay} has done so. */
+async function chargeOnce({ held, parts }: Work, account: string) {
+  const charge = held.prepaid;
+  if (charge?.account !== account) return parts.budget.charge(account);
+  held.prepaid = null;
+  return { charge };
 }
 
 async function noteTest(budget: LoginBudget, account: string, answer: Answer<unknown>): Promise<void> {
