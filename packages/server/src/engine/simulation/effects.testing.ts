@@ -7,8 +7,6 @@ export type Standing = 'awake' | 'asleep' | 'dead';
 /** Effects of one server before it is said that it comes to no end; a long history has some four hundred. */
 export const MOST_EFFECTS = 5_000;
 
-const FOREVER = new Promise<never>(() => {});
-
 /**
  * Every moment at which a server touches something that outlives it: before and after each write to the store, each
  * entry of the escrow journal and each call of the target. They are counted, and at the counted moments faults strike.
@@ -59,7 +57,8 @@ export class Effects {
 
   /** What a server that is gone waits for. */
   gone(): Promise<void> {
-    return this.standing === 'dead' ? FOREVER : this.#woken;
+    // A promise of its own: one for all would hold whatever waits, each dead server's world, for as long as the run.
+    return this.standing === 'dead' ? new Promise(() => {}) : this.#woken;
   }
 
   die(): void {
