@@ -1,4 +1,5 @@
 import type { SecretRecord } from '@rekey/core';
+import { type Soon, soon } from '../store/soon.ts';
 import type { Entry, Store } from '../store/store.ts';
 
 /** `arn:<partition>:secretsmanager:<region>:<account>:secret:<name>-<6 random characters>` (AWS). */
@@ -11,17 +12,23 @@ export function secretNameIn(arn: string): string | null {
   return SECRET_ARN.exec(arn)?.[2] ?? null;
 }
 
-/** A secret by its full ARN, its ARN without the suffix, or its name; null if there is none. */
-export async function findSecretById(store: Store, secretId: string): Promise<Entry<SecretRecord> | null> {
+/** A secret by its full ARN, its ARN without the suffix, or its name; null if there is none. At once where it is cached. */
+export function findSecretById(store: Store, secretId: string): Soon<Entry<SecretRecord> | null> {
   const [, region, named] = SECRET_ARN.exec(secretId) ?? [];
   if (named === undefined) return store.findSecret(secretId);
-  return (await findByArn(store, secretId, named)) ?? findByArn(store, secretId, `${region}:${named}`);
+  return soon(
+    findByArn(store, secretId, named),
+    (found) => found ?? findByArn(store, secretId, `${region}:${named}`),
+  );
 }
 
 /** @param named as the index of names has it; secrets of other regions than the server's own stand there as `region:name` */
-async function findByArn(store: Store, arn: string, named: string): Promise<Entry<SecretRecord> | null> {
-  const byFullArn = arnSuffix.test(named) ? await store.findSecret(named.replace(arnSuffix, '')) : null;
-  if (byFullArn?.record.arn === arn) return byFullArn;
-  const byPartialArn = await store.findSecret(named);
-  return byPartialArn?.record.arn.replace(arnSuffix, '') === arn ? byPartialArn : null;
+function findByArn(store: Store, arn: string, named: string): Soon<Entry<SecretRecord> | null> {
+  const name = named.replace(arnSuffix, '');
+  return soon(name === named ? null : store.findSecret(name), (byFullArn) => {
+    if (byFullArn?.record.arn === arn) return byFullArn;
+    return soon(store.findSecret(named), (byPartialArn) =>
+      byPartialArn?.record.arn.replace(arnSuffix, '') === arn ? byPartialArn : null,
+    );
+  });
 }

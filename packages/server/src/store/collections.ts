@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type {
   AccessKeyRecord,
   AccessUseRecord,
@@ -217,7 +217,7 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
  * few can be looked at every minute without a scan. Twelve hexadecimal digits, of a circle that begins at zero.
  */
 export function phaseOf(secretId: string): string {
-  return createHash('sha256').update(`phase ${secretId}`).digest('hex').slice(0, 12);
+  return hash('sha256', `phase ${secretId}`, 'hex').slice(0, 12);
 }
 
 /** While a rotation is at work nothing is planned, yet its deadline stands: that is how being overdue is noticed. */

@@ -36,9 +36,13 @@ export class SealedDriver {
     }
   }
 
+  hasKeyOf({ body }: StoredRecord): boolean {
+    return this.#keys === null || this.#keyring.knows(body);
+  }
+
   /** A DEK that is not known here was made by another server meanwhile. */
-  async haveKeyOf(stored: readonly StoredRecord[]): Promise<void> {
-    if (this.#keys !== null && stored.some(({ body }) => !this.#keyring.knows(body))) await this.#keys.reload();
+  async fetchKeys(): Promise<void> {
+    await this.#keys?.reload();
   }
 
   /** Records as they are stored, by id. */

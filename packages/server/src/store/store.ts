@@ -206,7 +206,7 @@ export class Store {
     if (collection === 'secret') return (await this.#getSecret(id)) as Entry<Collections[K]> | null;
     const stored = await this.#driver.get(collection, id);
     if (stored === null) return null;
-    await this.#sealed.haveKeyOf([stored]);
+    if (!this.#sealed.hasKeyOf(stored)) await this.#sealed.fetchKeys();
     return this.#open(collection, stored);
   }
 
@@ -216,7 +216,7 @@ export class Store {
     query: Omit<ListQuery, 'collection'>,
   ): Promise<readonly ListedEntry<Collections[K]>[]> {
     const stored = await this.#driver.list({ ...query, collection });
-    await this.#sealed.haveKeyOf(stored);
+    if (!stored.every((record) => this.#sealed.hasKeyOf(record))) await this.#sealed.fetchKeys();
     return stored.map((record) => ({ ...this.#open(collection, record), indexValue: record.indexValue }));
   }
 
@@ -293,7 +293,7 @@ export class Store {
       .load(id, () => this.#driver.get('value', id))
       .then(async (loaded) => {
         if (loaded === null) return null;
-        await this.#sealed.haveKeyOf([loaded]);
+        if (!this.#sealed.hasKeyOf(loaded)) await this.#sealed.fetchKeys();
         return this.#openValue(loaded);
       });
   }
@@ -431,7 +431,7 @@ export class Store {
     return cache.load(id, async () => {
       const stored = await this.#driver.get(collection, id);
       if (stored === null) return null;
-      await this.#sealed.haveKeyOf([stored]);
+      if (!this.#sealed.hasKeyOf(stored)) await this.#sealed.fetchKeys();
       return { entry: this.#open(collection, stored), size: stored.body.length };
     });
   }

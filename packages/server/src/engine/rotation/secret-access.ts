@@ -10,6 +10,7 @@ import {
   type SecretRecord,
   type VersionSelector,
 } from '@rekey/core';
+import { type Soon, soon } from '../../store/soon.ts';
 import type { Entry } from '../../store/store.ts';
 import { findSecretById } from '../secret-lookup.ts';
 import { findLabelled } from '../versions.ts';
@@ -47,9 +48,11 @@ export class EngineSecretAccess implements SecretAccess {
   }
 
   async getValue(secretId: string, selector: VersionSelector): Promise<string | null> {
+    const { store } = this.#parts;
     const { record: secret } = await this.#get(secretId);
     const versionId = 'versionId' in selector ? selector.versionId : (findLabelled(secret, selector.label)?.id ?? null);
-    const value = versionId === null ? null : await this.#noting(secret.id, () => this.#value(secret.id, versionId));
+    const value =
+      versionId === null ? null : await this.#noting(secret.id, () => store.getValue(secret.id, versionId));
     if (value === null || value.kind === 'text') return value?.text ?? null;
     throw new RotatorError('rejected-form', `The value of ${secret.name} is binary, and rotation needs text`, {
       nextAction: 'Put the credential as text.',
@@ -81,15 +84,12 @@ export class EngineSecretAccess implements SecretAccess {
     });
   }
 
-  async #value(secretId: string, versionId: string) {
-    return this.#parts.store.getValue(secretId, versionId);
-  }
-
-  async #get(secretId: string): Promise<Entry<SecretRecord>> {
-    const secret = await findSecretById(this.#parts.store, secretId);
-    if (secret !== null) return secret;
-    throw new RotatorError('rejected-form', `There is no secret ${secretId}`, {
-      nextAction: 'Correct the name, or create the secret.',
+  #get(secretId: string): Soon<Entry<SecretRecord>> {
+    return soon(findSecretById(this.#parts.store, secretId), (secret) => {
+      if (secret !== null) return secret;
+      throw new RotatorError('rejected-form', `There is no secret ${secretId}`, {
+        nextAction: 'Correct the name, or create the secret.',
+      });
     });
   }
 
@@ -106,7 +106,7 @@ export class EngineSecretAccess implements SecretAccess {
     throw notAtWork(secret, versionId);
   }
 
-  async #noting<T>(secretId: string, act: () => Promise<T>): Promise<T> {
+  async #noting<T>(secretId: string, act: () => Soon<T>): Promise<T> {
     try {
       return await act();
     } catch (error) {
