@@ -16,10 +16,7 @@ export function secretNameIn(arn: string): string | null {
 export function findSecretById(store: Store, secretId: string): Soon<Entry<SecretRecord> | null> {
   const [, region, named] = SECRET_ARN.exec(secretId) ?? [];
   if (named === undefined) return store.findSecret(secretId);
-  return soon(
-    findByArn(store, secretId, named),
-    (found) => found ?? findByArn(store, secretId, `${region}:${named}`),
-  );
+  return soon(findByArn(store, secretId, named), (found) => found ?? findByArn(store, secretId, `${region}:${named}`));
 }
 
 /** @param named as the index of names has it; secrets of other regions than the server's own stand there as `region:name` */

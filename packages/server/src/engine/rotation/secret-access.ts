@@ -51,8 +51,7 @@ export class EngineSecretAccess implements SecretAccess {
     const { store } = this.#parts;
     const { record: secret } = await this.#get(secretId);
     const versionId = 'versionId' in selector ? selector.versionId : (findLabelled(secret, selector.label)?.id ?? null);
-    const value =
-      versionId === null ? null : await this.#noting(secret.id, () => store.getValue(secret.id, versionId));
+    const value = versionId === null ? null : await this.#noting(secret.id, () => store.getValue(secret.id, versionId));
     if (value === null || value.kind === 'text') return value?.text ?? null;
     throw new RotatorError('rejected-form', `The value of ${secret.name} is binary, and rotation needs text`, {
       nextAction: 'Put the credential as text.',

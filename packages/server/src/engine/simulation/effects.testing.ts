@@ -82,13 +82,13 @@ export class Effects {
 
   /** A write to the store. */
   async store<T>(name: string, write: () => T): Promise<T> {
-    await this.point(`before:${name}`);
+    await this.point('before', name);
     if (this.storeFails > 0) {
       this.storeFails -= 1;
       throw storeAway();
     }
     const result = write();
-    await this.point(`after:${name}`);
+    await this.point('after', name);
     if (this.storeRepliesLost > 0) {
       this.storeRepliesLost -= 1;
       throw storeAway();
@@ -97,24 +97,32 @@ export class Effects {
   }
 
   async escrow(append: () => Promise<void>): Promise<void> {
-    await this.point('before:escrow');
+    await this.point('before', 'escrow');
     if (this.escrowFails > 0) {
       this.escrowFails -= 1;
       throw new RekeyError('storage-full', 'The disk of the escrow journal is full.');
     }
     await append();
-    await this.point('after:escrow');
+    await this.point('after', 'escrow');
   }
 
-  /** One of the counted moments. */
-  async point(name: string): Promise<void> {
+  /** One of the counted moments. Nothing to wait for where nothing strikes, as at most of them. */
+  point(when: 'before' | 'amid' | 'after', what: string): Promise<void> | null {
+    const isStruck = this.#faults.has(this.reached + 1) || this.reached >= MOST_EFFECTS;
+    if (this.standing !== 'awake' || isStruck) return this.#meet(when, what);
+    this.reached += 1;
+    this.trace?.(`${when}:${what}`);
+    return null;
+  }
+
+  async #meet(when: string, what: string): Promise<void> {
     while (this.standing !== 'awake') await this.gone();
     this.reached += 1;
     if (this.reached > MOST_EFFECTS) {
       this.#exhausted();
       return this.gone();
     }
-    this.trace?.(name);
+    this.trace?.(`${when}:${what}`);
     const fault = this.#faults.get(this.reached);
     if (fault === undefined) return;
     await this.#strike(fault);

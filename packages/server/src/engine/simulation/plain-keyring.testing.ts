@@ -17,13 +17,17 @@ function plainKeyring(form: RecordForm): RecordSeal {
   });
 }
 
-/** A body that stands for its record instead of holding it. */
-class HandedOver extends Uint8Array {
+/** A body that stands for its record instead of holding it; real bytes are dear to make. */
+class HandedOver {
   readonly record: object;
+  readonly length = 0;
 
   constructor(record: object) {
-    super(0);
     this.record = record;
+  }
+
+  static body(record: object): Uint8Array {
+    return new HandedOver(record) as unknown as Uint8Array;
   }
 }
 
@@ -31,7 +35,7 @@ const decoded = new WeakMap<Uint8Array, object>();
 
 /** The record in a body; remembered, since those who check look at the same ones again and again. */
 export function recordIn<K extends CollectionName>(collection: K, body: Uint8Array): Collections[K] {
-  if (body instanceof HandedOver) return body.record as Collections[K];
+  if (body.constructor === HandedOver) return (body as unknown as HandedOver).record as Collections[K];
   const known = decoded.get(body);
   if (known !== undefined) return known as Collections[K];
   const record = decodeRecord(collection, body);
@@ -40,7 +44,10 @@ export function recordIn<K extends CollectionName>(collection: K, body: Uint8Arr
 }
 
 /** Records are handed over as they are, frozen: encoding and decoding are most of what a simulated history costs. */
-export const handedOver = plainKeyring({ encode: (_, record) => new HandedOver(deepFrozen(record)), decode: recordIn });
+export const handedOver = plainKeyring({
+  encode: (_, record) => HandedOver.body(deepFrozen(record)),
+  decode: recordIn,
+});
 /** Records go the whole way to bytes and back; slower, and the same comes of each history. */
 export const written = plainKeyring({ encode: encodeRecord, decode: decodeRecord });
 

@@ -118,10 +118,10 @@ export class TargetConnection extends FakeTarget {
 
   /** A server may fall asleep with its request on the way: nothing calls that back. */
   override async enter(operation: FakeOperation, username: string, signal: AbortSignal) {
-    await this.#effects.point(`before:${operation}`);
-    await this.#hinder(operation, signal);
+    await this.#effects.point('before', operation);
+    if (this.#isHindered) await this.#hinder(operation, signal);
     const entered = await super.enter(operation, username, signal);
-    await this.#effects.point(`amid:${operation}`);
+    await this.#effects.point('amid', operation);
     return entered;
   }
 
@@ -134,6 +134,10 @@ export class TargetConnection extends FakeTarget {
     this.#target.onWriting(name, passwords);
     super.write(name, secret, lacksFence ? Number.MAX_SAFE_INTEGER : number, passwords);
     this.#target.onChanged();
+  }
+
+  get #isHindered(): boolean {
+    return this.flaps > 0 || this.slow !== null || this.hangs > 0 || this.late !== null;
   }
 
   async #hinder(operation: FakeOperation, signal: AbortSignal): Promise<void> {
@@ -179,7 +183,7 @@ export function simulatedRotator(
   const rotator = fake(connection, { strategies });
   const after = async <T>(operation: FakeOperation, result: Promise<T>): Promise<T> => {
     const came = await result;
-    await effects.point(`after:${operation}`);
+    await effects.point('after', operation);
     return came;
   };
   const note = (credential: string, accepted: boolean) =>
@@ -192,7 +196,7 @@ export function simulatedRotator(
       const seen = await rotator.probe(request);
       const isJudged = seen.outcome === 'accepted' || seen.outcome === 'refused';
       if (isJudged) note(request.credential, seen.outcome === 'accepted');
-      await effects.point('after:probe');
+      await effects.point('after', 'probe');
       if (target.defects.callsUnreachableRefused && !isJudged) return { outcome: 'refused', reason: 'refused' };
       return seen;
     },
