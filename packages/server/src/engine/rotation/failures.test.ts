@@ -126,6 +126,26 @@ describe('failures', () => {
     assert.equal(await house.textOf(CURRENT), value);
   });
 
+  test('a blocked rotation is taken up by who asks, though a verification waits behind it', async () => {
+    const { worker, begin, rotations, latest, target, house, pass } = await open('alternating-users');
+    target.breaks('revoke', 'missing-privilege');
+    const first = await begin();
+    await worker.tick();
+    await pass(HOUR);
+    assert.deepEqual([(await latest()).promotedAt !== null, (await latest()).state], [true, 'blocked']);
+    target.breaks('revoke', 'missing-privilege');
+    const verification = await rotations.verify(house.secretId, { versionId: null, askedBy: 'test' });
+    await worker.tick();
+    assert.equal((await rotations.get(first.id)).state, 'blocked');
+    assert.equal((await begin()).id, first.id);
+    await worker.tick();
+    await pass(HOUR);
+    assert.deepEqual(
+      [(await rotations.get(first.id)).state, (await rotations.get(verification.id)).state],
+      ['done', 'done'],
+    );
+  });
+
   test('who asks again need not wait for the pause after a failure; the schedule does', async () => {
     const { worker, begin, rotations, latest, target, house } = await open('single-user');
     target.changeByHand('admin', 'other');

@@ -84,12 +84,18 @@ function configured(
 /** The rotation that a request means: the one it began before, or (no token named) the one that is at work anyway. */
 function joinable(secret: SecretRecord, { versionId, cause }: BeginRequest, { active, queued }: StartFacts) {
   const isTest = isTemporary({ cause });
+  if (versionId === null && !isTest && isStuckBefore(active, queued)) return active;
   const known = [active, queued].filter((record) => record !== null && isTemporary(record) === isTest);
   const pending = findLabelled(secret, PENDING)?.id;
   const meant = versionId ?? (isTest ? undefined : pending);
   return (
     known.find((record) => record?.versionId === meant && (versionId !== null || record?.promotedAt === null)) ?? null
   );
+}
+
+/** A test that waits behind a blocked rotation has the label pending until that is taken up: who asks means the blocked one. */
+function isStuckBefore(active: RotationRecord | null, queued: RotationRecord | null): active is RotationRecord {
+  return active?.state === 'blocked' && !isTemporary(active) && queued !== null && isTemporary(queued);
 }
 
 /**

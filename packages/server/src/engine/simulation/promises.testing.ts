@@ -58,7 +58,12 @@ export class Promises {
     this.#overlapping.clear();
     disk.onCommitted = (writes) => this.#committed(writes);
     for (const [id, record] of disk.all('rotation')) this.#states.set(id, record);
-    for (const [id, value] of disk.all('value')) if (value.kind === 'text') this.#values.set(id, value.text);
+    for (const [id, value] of disk.all('value')) {
+      if (value.kind !== 'text') continue;
+      this.#values.set(id, value.text);
+      // Only the store that was lost knew that it had given up a value which this one still has.
+      this.#dropped.delete(loginIn(value.text).password);
+    }
   }
 
   get secret(): SecretRecord {

@@ -36,7 +36,9 @@ export async function lookThrough(world: World, { engine, store, clock, name }: 
     if (looked && !(counts.unknown ?? 0)) break;
     await world.time.pass(60_000);
   }
-  const { report } = await quarantine.report();
+  const { report, quarantine: standing } = await quarantine.report();
+  // Who wakes up when another has ended it tells people nothing.
+  if (standing === null) return;
   const row = report.find(({ secretId }) => secretId === world.secretId);
   world.promises.restored(row?.outcome === 'refused' || row?.outcome === 'unknown');
   for (let asked = 0; asked < 5; asked += 1) {

@@ -147,6 +147,27 @@ const FOUND: Readonly<Record<string, History>> = {
     acts: ['rotate', 'rotate', 'rollback'],
     faults: [{ server: 0, at: 60, fault: { kind: 'target', operation: 'test', fault: 'refuses-login', times: 3 } }],
   },
+  'a verification that waits behind a rotation whose old value could not be revoked': {
+    ...{ seed: 550_212_638, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
+    acts: ['rotate', 'adopt'],
+    faults: [{ server: 0, at: 46, fault: { kind: 'target', operation: 'revoke', fault: 'rejects-value', times: 4 } }],
+  },
+  'a server that falls asleep as it looks through a restored store, and wakes up when that is long in use': {
+    ...{ seed: 1_520_676_485, strategy: 'single-user', admin: true, servers: 2, scheduled: false },
+    acts: ['rotate', 'disaster', 'rotate', 'rotate', 'rotate'],
+    faults: [
+      { server: 2, at: 21, fault: { kind: 'sleeps', milliseconds: 30 * 60_000 } },
+      { server: 0, at: 12, fault: { kind: 'backup' } },
+    ],
+  },
+  'a value given up as rejected, which a restored store still has': {
+    ...{ seed: 1_422_266_555, strategy: 'dual-password', admin: true, servers: 1, scheduled: false },
+    acts: ['cancel', 'rotate', 'rotate', 'disaster', 'rotate'],
+    faults: [
+      { server: 0, at: 27, fault: { kind: 'target', operation: 'any', fault: 'rejects-value', times: 4 } },
+      { server: 0, at: 59, fault: { kind: 'backup' } },
+    ],
+  },
   'a store that fails as the quarantine ends': {
     ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
     acts: ['rotate', 'rotate', 'disaster', 'rotate', 'rotate'],
