@@ -303,9 +303,10 @@ class World {
       if (server.state !== 'asleep') continue;
       server.state = 'awake';
       server.left = Number.POSITIVE_INFINITY;
+      server.clock.skip(this.#time - server.clock.now());
       server.wake();
       await quiet();
-      await server.clock.advance(this.#time - server.clock.now());
+      await server.clock.advance(0);
     }
   }
 
