@@ -142,6 +142,8 @@ export interface DriftRecord {
 export interface LoginRecord {
   /** When each was counted, oldest first. */
   readonly countedAt: readonly number[];
+  /** The restore after which this is all that is known; left out where nothing was lost. Milliseconds since the epoch. */
+  readonly since?: number;
 }
 
 export interface AlertRecord {

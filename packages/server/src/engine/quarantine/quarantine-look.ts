@@ -34,12 +34,12 @@ export interface QuarantineLookParts {
 
 /** One login or one change at a target. Milliseconds. */
 const CALL_TIME = 30_000;
-/**
- * Known values tried. With the random password that makes four refused logins at most, below the strictest usual
- * lock-out limit (five).
- */
+/** Known values tried. */
 const VALUES_TRIED = 3;
-/** Logins more than the budget of a rotation has, so that the random password and all the values are tried at once. */
+/**
+ * Logins more than the budget of a rotation has. The lost store may have spent that just before: one is left then, for the
+ * likeliest value, below the strictest usual lock-out limit (five).
+ */
 export const FURTHER_LOGINS = 1;
 
 interface Probed {
@@ -112,20 +112,26 @@ export class QuarantineLook {
 
   async #lookAt(probed: Probed, knownUntil: number): Promise<QuarantineRow> {
     const { secret, currentId } = probed;
-    const blind = await this.#proveTarget(probed);
-    if (blind !== null) return row(secret, 'unknown', blind);
     const facts = { currentId, knownUntil, atWork: await this.#versionAtWork(secret) };
     for (const versionId of valuesToTry(secret, facts)) {
       const tried = `${secret.id}/${versionId}`;
       if (this.#refused.has(tried)) continue;
       const { outcome, reason } = await this.#probe(probed, versionId);
-      if (outcome === 'accepted' && versionId === currentId)
-        return row(secret, 'in-sync', 'Its current value logs in.');
-      if (outcome === 'accepted') return this.#promote(secret, versionId);
+      if (outcome === 'accepted') return this.#accepted(probed, versionId);
       if (outcome !== 'refused') return couldNotLook(secret, reason);
       this.#refused.add(tried);
     }
     return this.#repair(probed);
+  }
+
+  /** What is accepted is believed once a random password was refused: not before, as each refusal counts. */
+  async #accepted(probed: Probed, versionId: string): Promise<QuarantineRow> {
+    const { secret, currentId } = probed;
+    const blind = await this.#proveTarget(probed);
+    if (blind !== null) return row(secret, 'unknown', blind);
+    return versionId === currentId
+      ? row(secret, 'in-sync', 'Its current value logs in.')
+      : this.#promote(secret, versionId);
   }
 
   /** The version that a rotation was about to promote when the backup was made; null if there is none. */

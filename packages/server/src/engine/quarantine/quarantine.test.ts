@@ -80,7 +80,7 @@ async function openRestored(
     },
   ] as Parameters<typeof store.commit>[0]);
   const audited: AuditEntry[] = [];
-  const open = (escrow: EscrowSource = house.escrow as MemoryEscrowJournal) =>
+  const open = (escrow: EscrowSource = house.escrow as MemoryEscrowJournal, holder = 'server-1') =>
     new Quarantine({
       store,
       escrow,
@@ -89,7 +89,7 @@ async function openRestored(
       audit: { append: async (entry) => void audited.push(entry) },
       alerts: house.alerts,
       log: silentLogger,
-      holder: 'server-1',
+      holder,
     });
   const secret = async () => (await store.get('secret', house.secretId))!.record;
   const accepts = async (label: string) => {
@@ -138,9 +138,10 @@ describe('a restored store', () => {
         await quarantine.end({ despiteFindings: false });
         const { rotations, worker } = restored;
         await rotations.begin((await secret()).id, { versionId: null, cause: 'manual', askedBy: 'test' });
-        await worker.tick();
-        await clock.advance(2 * MINUTE);
-        await worker.tick();
+        for (let minute = 0; minute < 15; minute += 1) {
+          await worker.tick();
+          await clock.advance(MINUTE);
+        }
         assert.equal((await rotations.history((await secret()).id, 1))[0]?.state, 'done');
         assert.equal(await accepts(CURRENT), true);
       });
@@ -302,13 +303,63 @@ describe('a restored store', () => {
     await quarantine.stop();
   });
 
+  it('tries one value at once and the others when the logins of the lost store are over, below any lock-out limit', async () => {
+    const { open, accepts, target, clock } = await openRestored(async ({ rotate, backup, target: live }) => {
+      await backup();
+      await rotate();
+      live.breaks('set', 'down', Number.POSITIVE_INFINITY);
+      await rotate();
+    });
+    target.mend();
+    const refused = () => target.calls.filter((call) => call === 'probe app').length;
+    const quarantine = open();
+    quarantine.start();
+    await clock.advance(0);
+    assert.deepEqual([await outcomes(quarantine), refused()], [['unknown'], 1]);
+    await assert.rejects(quarantine.end({ despiteFindings: false }), { reason: 'quarantine-findings' });
+    await clock.advance(9 * MINUTE);
+    assert.equal(refused(), 1);
+    await clock.advance(MINUTE);
+    assert.deepEqual(await outcomes(quarantine), ['promoted']);
+    assert.equal(await accepts(CURRENT), true);
+    await quarantine.stop();
+  });
+
+  it('logs in no sooner after the quarantine either', async () => {
+    const { open, target, clock, restored, secretId } = await openRestored(
+      async ({ rotate, backup }) => {
+        await rotate();
+        await backup();
+      },
+      { strategy: 'alternating-users' },
+    );
+    const quarantine = open();
+    await quarantine.look();
+    await quarantine.end({ despiteFindings: false });
+    target.calls.length = 0;
+    await restored.rotations.begin(secretId, { versionId: null, cause: 'manual', askedBy: 'test' });
+    for (let minute = 0; minute < 9; minute += 1) {
+      await restored.worker.tick();
+      await clock.advance(MINUTE);
+    }
+    assert.deepEqual(
+      target.calls.filter((call) => call === 'test app'),
+      [],
+    );
+    await clock.advance(MINUTE);
+    await restored.worker.tick();
+    assert.ok(target.calls.includes('test app'));
+  });
+
   it('sets a known value by the admin credential where none logs in', async () => {
-    const { open, accepts, secret } = await openRestored(async ({ rotate, backup, target }) => {
+    const { open, accepts, secret, clock } = await openRestored(async ({ rotate, backup, target }) => {
       await backup();
       await rotate();
       target.changeByHand('app', 'nobody knows');
     });
     const quarantine = open();
+    await quarantine.look();
+    await clock.advance(10 * MINUTE);
     await quarantine.look();
     assert.deepEqual(await outcomes(quarantine), ['repaired']);
     assert.equal(await accepts(CURRENT), true);
@@ -328,7 +379,7 @@ describe('a restored store', () => {
   });
 
   it('lists what cannot be mended with what to do, after at most four refused logins', async () => {
-    const { open, target } = await openRestored(async ({ rotate, backup, target: live }) => {
+    const { open, target, clock } = await openRestored(async ({ rotate, backup, target: live }) => {
       await backup();
       for (let count = 0; count < 5; count += 1) await rotate();
       live.changeByHand('app', 'nobody knows');
@@ -336,6 +387,7 @@ describe('a restored store', () => {
     });
     const quarantine = open();
     await quarantine.look();
+    await clock.advance(10 * MINUTE);
     await quarantine.look();
     const [row] = (await quarantine.report()).report.filter(({ name }) => name === 'app');
     assert.equal(row?.outcome, 'refused');
@@ -475,7 +527,7 @@ describe('a restored store', () => {
 
   it('is looked through by one server of several, and rotates nothing meanwhile', async () => {
     const { open, target, restored, secretId } = await openRestored(async ({ backup }) => backup());
-    const [one, two] = [open(), open()];
+    const [one, two] = [open(), open(undefined, 'server-2')];
     await Promise.all([one.look(), two.look()]);
     await restored.rotations.begin(secretId, { versionId: null, cause: 'manual', askedBy: 'test' });
     await restored.worker.tick();

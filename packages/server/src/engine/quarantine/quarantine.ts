@@ -14,6 +14,7 @@ import { ENGINE } from '../rotation/rotation-audit.ts';
 import type { RotationAlerts } from '../rotation/rotation-journal.ts';
 import { LoginBudget } from '../target/login-budget.ts';
 import { DEFAULT_LOGIN_LIMIT, type LoginLimit } from '../target/login-count.ts';
+import { restoredWrite } from '../target/restored-at.ts';
 import { TargetProofs } from '../target/target-proof.ts';
 import { FURTHER_LOGINS, QuarantineLook } from './quarantine-look.ts';
 import {
@@ -70,8 +71,8 @@ export class Quarantine {
   constructor(parts: QuarantineParts) {
     this.#parts = parts;
     this.#writes = new QuarantineWrites({ ...parts, claim: () => this.#held() });
-    const { logins, window } = parts.loginLimit ?? DEFAULT_LOGIN_LIMIT;
-    const budget = new LoginBudget({ ...parts, limit: { logins: logins + FURTHER_LOGINS, window } });
+    const limit = parts.loginLimit ?? DEFAULT_LOGIN_LIMIT;
+    const budget = new LoginBudget({ ...parts, limit, further: FURTHER_LOGINS });
     this.#look = new QuarantineLook({ ...parts, proofs: new TargetProofs(parts.store), writes: this.#writes, budget });
   }
 
@@ -128,7 +129,8 @@ export class Quarantine {
     await this.#audit('rekey:QuarantineEnded', `${hindering.length} findings were left`);
     // The alert first: while the quarantine stands it is raised again, afterwards nobody would take it back.
     await this.#parts.alerts.resolve(SETTING);
-    await this.#parts.store.commit([{ collection: 'setting', id: SETTING, record: null }]);
+    const { since } = entry.record;
+    await this.#parts.store.commit([{ collection: 'setting', id: SETTING, record: null }, restoredWrite(since)]);
     this.#stopped.abort();
     return true;
   }
@@ -160,9 +162,12 @@ export class Quarantine {
       await this.look().catch((error) =>
         log.error({ reason: messageOf(error) }, 'Looking through a restored store failed; it is tried again'),
       );
-      if ((await this.#setting()) === null || signal.aborted) return;
+      const setting = await this.#setting();
+      if (setting === null || signal.aborted) return;
       if (this.#looked && ![...this.#rows.values()].some(({ outcome }) => outcome === 'unknown')) return;
-      await clock.sleep(AGAIN[Math.min(round, AGAIN.length - 1)]!, signal);
+      const again = AGAIN[Math.min(round, AGAIN.length - 1)]!;
+      const loginsKnownIn = setting.since + (this.#parts.loginLimit ?? DEFAULT_LOGIN_LIMIT).window - clock.now();
+      await clock.sleep(loginsKnownIn > 0 ? Math.min(again, loginsKnownIn) : again, signal);
     }
   }
 

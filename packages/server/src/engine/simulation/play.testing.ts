@@ -66,12 +66,13 @@ async function drive(world: World): Promise<void> {
 }
 
 /** A pass of workers that find nothing costs as much as a step of a rotation. */
-function isSomethingToDo({ promises, servers, disk, now }: World): boolean {
+function isSomethingToDo(world: World): boolean {
+  const { promises, servers, disk, now } = world;
   const ahead = Math.max(0, ...servers.map(({ clock }) => clock.offset));
   const { plannedAt, deadlineAt } = promises.secret.rotation ?? { plannedAt: null, deadlineAt: null };
   const isDue = [plannedAt, deadlineAt].some((at) => at !== null && at <= now + ahead);
   const isAtWork = servers.some(({ work }) => work !== null);
-  return isDue || isAtWork || promises.open().length > 0 || disk.count('alert') + disk.count('setting') > 0;
+  return isDue || isAtWork || promises.open().length > 0 || disk.count('alert') > 0 || isQuarantined(world);
 }
 
 /** One pass of every server that is awake, side by side. */

@@ -168,6 +168,19 @@ const FOUND: Readonly<Record<string, History>> = {
       { server: 0, at: 59, fault: { kind: 'backup' } },
     ],
   },
+  'a store lost just after it saw an old value refused, and a target that somebody changed': {
+    ...{ seed: 2_048_702_340, strategy: 'dual-password', admin: true, servers: 1, scheduled: false },
+    acts: ['rotate', 'rotate', 'change-target', 'disaster', 'rotate'],
+    faults: [{ server: 0, at: 9, fault: { kind: 'backup' } }],
+  },
+  'a store lost when it had been refused as often as it may, by a pooler that is behind': {
+    ...{ seed: 1_951_249_836, strategy: 'alternating-users', admin: true, servers: 2, scheduled: true },
+    acts: ['rotate', 'disaster', 'due', 'rotate'],
+    faults: [
+      { server: 0, at: 21, fault: { kind: 'pooler-stale', milliseconds: 20 * 60_000 } },
+      { server: 0, at: 29, fault: { kind: 'backup' } },
+    ],
+  },
   'a store that fails as the quarantine ends': {
     ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
     acts: ['rotate', 'rotate', 'disaster', 'rotate', 'rotate'],

@@ -3,8 +3,10 @@ import { describe, test } from 'node:test';
 import { CURRENT } from '@rekey/core';
 import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
 import { openMemoryStore } from '../../store/testing.ts';
-import type { BoundaryHook } from '../boundary.ts';
+
+import type { Boundary, BoundaryHook } from '../boundary.ts';
 import { FakeClock, type HouseOptions, openBench, putSecret } from '../testing.ts';
+
 import { LoginBudget } from './login-budget.ts';
 import type { LoginOutcome } from './login-count.ts';
 
@@ -43,6 +45,22 @@ describe('the budget of logins', () => {
     const { login, server, clock } = await open();
     for (let round = 0; round < 3; round += 1) await login('dies');
     assert.equal(await server().spentUntil('app'), clock.now() + 10 * MINUTE);
+  });
+
+  test('counts a login again whose server was paused meanwhile, since it is made only now', async () => {
+    const { clock, store } = await open();
+    let wake = () => {};
+    const boundary = (reached: Boundary) => {
+      if (reached !== 'before:login' || clock.now() !== asked) return undefined;
+      return new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    };
+    const asked = clock.now();
+    const charging = new LoginBudget({ store, clock, limit: LIMIT, boundary }).charge('app');
+    await clock.advance(LIMIT.window);
+    wake();
+    assert.deepEqual(await charging, { charge: { account: 'app', at: asked + LIMIT.window } });
   });
 
   test('never counts a target that could not be looked at, for however long', async () => {

@@ -2,12 +2,15 @@ import { type Clock, formatDuration, RekeyError } from '@rekey/core';
 import type { LoginRecord } from '../../store/collections.ts';
 import type { Entry, Store, StoreWrite } from '../../store/store.ts';
 import { type BoundaryHook, crossing } from '../boundary.ts';
-import { afterLogin, type LoginLimit, type LoginOutcome, spentUntil, withLogin } from './login-count.ts';
+import { afterLogin, afterRestore, type LoginLimit, type LoginOutcome, spentUntil, withLogin } from './login-count.ts';
+import { restoredAt } from './restored-at.ts';
 
 export interface LoginBudgetParts {
   readonly store: Store;
   readonly clock: Pick<Clock, 'now'>;
   readonly limit: LoginLimit;
+  /** Logins beyond the limit, for who must look when it may be spent; 0 if left out. */
+  readonly further?: number;
   readonly boundary?: BoundaryHook;
 }
 
@@ -43,10 +46,14 @@ const ATTEMPTS = 20;
 export class LoginBudget {
   readonly limit: LoginLimit;
   readonly #parts: LoginBudgetParts;
+  #restored: Promise<number | null> | null = null;
+  /** Whether some of what is counted is only assumed. */
+  #assumes = false;
   #waits = 0;
 
   constructor(parts: LoginBudgetParts) {
-    this.limit = parts.limit;
+    const { limit, further = 0 } = parts;
+    this.limit = { ...limit, logins: limit.logins + further };
     this.#parts = parts;
   }
 
@@ -57,6 +64,18 @@ export class LoginBudget {
 
   /** Counts a login that is about to be made, unless the budget is spent. */
   async charge(account: string): Promise<Charged> {
+    for (;;) {
+      const charged = await this.#charge(account);
+      if ('spentUntil' in charged || !this.isStale(charged.charge)) return charged;
+    }
+  }
+
+  /** Whoever was paused since a login was counted would make it when it no longer counts. */
+  isStale({ at }: LoginCharge): boolean {
+    return this.#parts.clock.now() - at >= this.limit.window / 2;
+  }
+
+  async #charge(account: string): Promise<Charged> {
     const { clock } = this.#parts;
     let answer: Charged = { spentUntil: 0 };
     await this.#change(account, (record) => {
@@ -78,8 +97,9 @@ export class LoginBudget {
     const at = this.#parts.clock.now();
     const id = keyOf(this.#parts.store, account);
     const entry = await this.#parts.store.get('login', id);
-    if (spentUntil(entry?.record ?? null, this.limit, at) !== null) return null;
-    const record = withLogin(entry?.record ?? null, this.limit, at);
+    const known = await this.#known(entry?.record ?? null);
+    if (spentUntil(known, this.limit, at) !== null) return null;
+    const record = withLogin(known, this.limit, at);
     return { charge: { account, at }, write: loginWrite(id, entry, record) };
   }
 
@@ -88,7 +108,8 @@ export class LoginBudget {
     if (outcome === 'unanswered') return [];
     const id = keyOf(this.#parts.store, account);
     const entry = await this.#parts.store.get('login', id);
-    const record = afterLogin(entry?.record ?? null, at, outcome, this.limit, this.#parts.clock.now());
+    const known = await this.#known(entry?.record ?? null);
+    const record = afterLogin(known, at, outcome, this.limit, this.#parts.clock.now());
     return record === (entry?.record ?? null) ? [] : [loginWrite(id, entry, record)];
   }
 
@@ -101,14 +122,16 @@ export class LoginBudget {
   /** Counts a login after it was refused, or forgets those before it because it was accepted. */
   async note(account: string, outcome: 'accepted' | 'refused'): Promise<void> {
     const at = this.#parts.clock.now();
-    await this.#change(account, (record) => (outcome === 'accepted' ? null : withLogin(record, this.limit, at)));
+    await this.#change(account, (record) =>
+      outcome === 'accepted' ? afterLogin(record, at, outcome, this.limit) : withLogin(record, this.limit, at),
+    );
   }
 
   /** When a login is allowed again; null for at once. */
   async spentUntil(account: string): Promise<number | null> {
     const { store, clock } = this.#parts;
     const entry = await store.get('login', keyOf(store, account));
-    const until = spentUntil(entry?.record ?? null, this.limit, clock.now());
+    const until = spentUntil(await this.#known(entry?.record ?? null), this.limit, clock.now());
     if (until !== null) this.#waits += 1;
     return until;
   }
@@ -116,7 +139,8 @@ export class LoginBudget {
   /** Why nobody logs in before that moment. */
   sentence(until: number): string {
     const { logins, window } = this.limit;
-    return `Waits until ${new Date(until).toISOString()} before it logs in again: ${logins} logins of this credential were refused or went unanswered within ${formatDuration(window)}, and another might make its target lock it.`;
+    const assumed = this.#assumes ? ', those counted that the lost store may have made,' : '';
+    return `Waits until ${new Date(until).toISOString()} before it logs in again: ${logins} logins of this credential${assumed} were refused or went unanswered within ${formatDuration(window)}, and another might make its target lock it.`;
   }
 
   async #change(account: string, change: (record: LoginRecord | null) => LoginRecord | null): Promise<void> {
@@ -124,7 +148,7 @@ export class LoginBudget {
     const id = keyOf(store, account);
     for (let attempt = 1; ; attempt += 1) {
       const entry = await store.get('login', id);
-      const record = change(entry?.record ?? null);
+      const record = change(await this.#known(entry?.record ?? null));
       if (record === (entry?.record ?? null)) return;
       try {
         return await this.#commit(id, entry, record);
@@ -132,6 +156,15 @@ export class LoginBudget {
         if (attempt >= ATTEMPTS || !(error instanceof RekeyError) || error.code !== 'conflict') throw error;
       }
     }
+  }
+
+  /** For as long as it matters: what a lost store may have counted, and this one does not know. */
+  async #known(record: LoginRecord | null): Promise<LoginRecord | null> {
+    const { store, clock, limit } = this.#parts;
+    this.#restored ??= restoredAt(store);
+    const since = await this.#restored;
+    this.#assumes = since !== null && since + limit.window > clock.now();
+    return since !== null && this.#assumes ? afterRestore(record, limit, since) : forgetting(record);
   }
 
   async #commit(id: string, before: Entry<LoginRecord> | null, record: LoginRecord | null): Promise<void> {
@@ -142,6 +175,10 @@ export class LoginBudget {
 
 function loginWrite(id: string, before: Entry<LoginRecord> | null, record: LoginRecord | null): StoreWrite {
   return { collection: 'login', id, record, expect: before?.revision ?? 0 };
+}
+
+function forgetting(record: LoginRecord | null): LoginRecord | null {
+  return record?.since === undefined ? record : { countedAt: record.countedAt };
 }
 
 function keyOf(store: Store, account: string): string {

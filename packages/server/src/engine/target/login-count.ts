@@ -34,7 +34,16 @@ export function spentUntil(record: LoginRecord | null, limit: LoginLimit, now: n
 
 /** The record with a login that is about to be made. Pure. */
 export function withLogin(record: LoginRecord | null, limit: LoginLimit, now: number): LoginRecord {
-  return { countedAt: [...countedLogins(record, limit, now), now].sort((a, b) => a - b) };
+  return { ...record, countedAt: [...countedLogins(record, limit, now), now].sort((a, b) => a - b) };
+}
+
+/**
+ * What is known of an account in a store that took the place of a lost one: that may have spent the whole budget just
+ * before, and what was written since the restore is known besides. Pure.
+ */
+export function afterRestore(record: LoginRecord | null, { logins }: LoginLimit, since: number): LoginRecord {
+  if (record?.since === since) return record;
+  return { countedAt: [...(record?.countedAt ?? []), ...Array<number>(logins).fill(since)], since };
 }
 
 /**
@@ -53,13 +62,18 @@ export function afterLogin(
   limit: LoginLimit,
   now: number = at,
 ): LoginRecord | null {
-  if (outcome === 'accepted') return null;
+  if (outcome === 'accepted') return remembering(record, []);
   const known = record?.countedAt ?? [];
   const position = known.indexOf(at);
   const rest = known.filter((_, index) => index !== position);
-  if (outcome === 'could-not-look') return rest.length === 0 ? null : { countedAt: rest };
-  if (outcome === 'refused') return withLogin({ countedAt: rest }, limit, now);
-  return position >= 0 ? { countedAt: known } : withLogin(record, limit, at);
+  if (outcome === 'could-not-look') return remembering(record, rest);
+  if (outcome === 'refused') return withLogin({ ...record, countedAt: rest }, limit, now);
+  return position >= 0 ? record : withLogin(record, limit, at);
+}
+
+/** After a restore it is worth remembering that there is nothing to count. */
+function remembering(record: LoginRecord | null, countedAt: readonly number[]): LoginRecord | null {
+  return countedAt.length === 0 && record?.since === undefined ? null : { ...record, countedAt };
 }
 
 /** Oldest first. */

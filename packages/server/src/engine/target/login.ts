@@ -126,7 +126,7 @@ async function admitTest(work: Work, account: string): Promise<Admitted | HeldBa
 /** Counts a login, unless {@link prepay} has done so. */
 async function chargeOnce({ held, parts }: Work, account: string) {
   const charge = held.prepaid;
-  if (charge?.account !== account) return parts.budget.charge(account);
+  if (charge?.account !== account || parts.budget.isStale(charge)) return parts.budget.charge(account);
   held.prepaid = null;
   return { charge };
 }
