@@ -1,7 +1,7 @@
 import { deflateRawSync, inflateRawSync } from 'node:zlib';
 import type { Session } from './session.ts';
 
-/** What seals the tokens; the keyring of the store. */
+/** What seals the tokens. */
 export interface SessionSeal {
   seal(purpose: string, additional: string, plain: Uint8Array): Uint8Array;
   /** @throws for anything but what {@link seal} made of the same purpose and additional data */
@@ -14,7 +14,7 @@ const FORM = /^[A-Za-z0-9_-]{40,12000}$/;
 const LARGEST = 256 * 1024;
 
 /**
- * The session as its own token: sealed under the keyring, bound to its access key id, so that neither can be exchanged
+ * The session as its own token: sealed, bound to its access key id, so that neither can be exchanged
  * and nothing needs to be kept. Compressed first, since it goes along with every request.
  */
 export function sealSession(session: Session, seal: SessionSeal): string {
@@ -22,11 +22,14 @@ export function sealSession(session: Session, seal: SessionSeal): string {
   return Buffer.from(seal.seal(PURPOSE, session.accessKeyId, plain)).toString('base64url');
 }
 
-/** @returns null for what is no token of ours, or the token of another access key */
-export function openSession(accessKeyId: string, token: string, seal: SessionSeal): Session | null {
+/** The bytes of a token; null for what cannot be one. Base64 has several spellings of the same bytes; only ours is a token. */
+export function envelopeOf(token: string): Uint8Array | null {
   const envelope = Buffer.from(token, 'base64url');
-  // Base64 has several spellings of the same bytes; only ours is the token.
-  if (!FORM.test(token) || envelope.toString('base64url') !== token) return null;
+  return FORM.test(token) && envelope.toString('base64url') === token ? envelope : null;
+}
+
+/** @returns null for what is no token of ours, or the token of another access key */
+export function openSession(accessKeyId: string, envelope: Uint8Array, seal: SessionSeal): Session | null {
   let plain: Uint8Array;
   try {
     plain = seal.open(PURPOSE, accessKeyId, envelope);

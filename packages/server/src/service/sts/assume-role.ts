@@ -174,7 +174,7 @@ export class AssumeRoleCases {
     const policies = await findPolicies(wish, this.#parts.store);
     const packedSize = checkPackedSize(policies, tags);
     const holder = { kind: 'role', roleId: role.id, sessionName: wish.sessionName } as const;
-    const credentials = this.#sessions.open(
+    const credentials = await this.#sessions.open(
       { holder, seconds, sourceIdentity, federatedProvider, tags, transitiveTagKeys, policies },
       role,
     );

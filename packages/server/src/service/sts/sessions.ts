@@ -1,10 +1,11 @@
 import { type InlinePolicy, type Principal, type RoleRecord, rootPrincipal, type Tag } from '@rekey/core';
 import type { Session, SessionHolder, SessionPolicy } from '../../auth/session/session.ts';
-import { openSession, sealSession } from '../../auth/session/session-token.ts';
+import { envelopeOf, openSession, sealSession } from '../../auth/session/session-token.ts';
 import { type AccessKey, secretAccessKeyObject } from '../../auth/sigv4.ts';
 import { Lru } from '../../store/lru.ts';
 import { makeSecretAccessKey } from '../access/identifiers.ts';
 import { issueTime } from './revocation.ts';
+import { SessionKeys } from './session-keys.ts';
 import type { SessionParts } from './session-parts.ts';
 import { isTemporaryKeyId, makeTemporaryKeyId } from './temporary-key-id.ts';
 
@@ -42,10 +43,12 @@ const NOTHING_ALLOWED = '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","
 /** Opens sessions, and tells whose a session is, for as long as user or role are the same ones. */
 export class Sessions {
   readonly #parts: SessionParts;
+  readonly #keys: SessionKeys;
   readonly #opened = new Lru<OpenedSession>(REMEMBERED);
 
   constructor(parts: SessionParts) {
     this.#parts = parts;
+    this.#keys = new SessionKeys(parts);
   }
 
   /** Whether an access key id is one that this server gave out with a session. */
@@ -54,7 +57,7 @@ export class Sessions {
   }
 
   /** @param role the role that is assumed; null for other sessions */
-  open(wish: NewSession, role: RoleRecord | null): TemporaryCredentials {
+  async open(wish: NewSession, role: RoleRecord | null): Promise<TemporaryCredentials> {
     const { store, clock, random } = this.#parts;
     const { seconds, ...rest } = wish;
     const now = clock.now();
@@ -66,7 +69,8 @@ export class Sessions {
       expiresAt: now + seconds * 1000,
     };
     const { accessKeyId, secretAccessKey, expiresAt } = session;
-    return { accessKeyId, secretAccessKey, expiresAt, sessionToken: sealSession(session, store.keyring) };
+    const sessionToken = sealSession(session, await this.#keys.sealing());
+    return { accessKeyId, secretAccessKey, expiresAt, sessionToken };
   }
 
   /**
@@ -75,7 +79,7 @@ export class Sessions {
    * @returns null for a token that is none, or not of this key, and for sessions of who is gone
    */
   async find(accessKeyId: string, sessionToken: string): Promise<AccessKey<Principal> | null> {
-    const opened = this.#open(accessKeyId, sessionToken);
+    const opened = await this.#open(accessKeyId, sessionToken);
     if (opened === null) return null;
     const principal = await this.#principalOf(opened);
     if (principal === null) return null;
@@ -83,10 +87,12 @@ export class Sessions {
     return { secretAccessKey, principal, active: true, sessionToken, expiresAt: session.expiresAt };
   }
 
-  #open(accessKeyId: string, token: string): OpenedSession | null {
+  async #open(accessKeyId: string, token: string): Promise<OpenedSession | null> {
     const known = this.#opened.get(token);
     if (known !== undefined) return known.session.accessKeyId === accessKeyId ? known : null;
-    const session = openSession(accessKeyId, token, this.#parts.store.keyring);
+    const envelope = envelopeOf(token);
+    const seal = envelope === null ? null : await this.#keys.opening(envelope);
+    const session = envelope === null || seal === null ? null : openSession(accessKeyId, envelope, seal);
     if (session === null) return null;
     const opened = { session, secretAccessKey: secretAccessKeyObject(session.secretAccessKey), known: null };
     this.#opened.set(token, opened, token.length);

@@ -66,7 +66,7 @@ export class Sts {
     caller: Caller,
     { seconds, secondFactor }: { readonly seconds: number | null; readonly secondFactor: boolean },
   ): Promise<TemporaryCredentials> {
-    return this.#cases.decided({ caller, action: 'sts:GetSessionToken', resource: '*' }, (trail) => {
+    return this.#cases.decided({ caller, action: 'sts:GetSessionToken', resource: '*' }, async (trail) => {
       const { principal, accessKeyId } = caller;
       if (principal.session !== null || accessKeyId === null) throw notWithSession('GetSessionToken');
       if (secondFactor) throw secondFactorUnknown();
@@ -76,7 +76,10 @@ export class Sts {
         : ({ kind: 'user', userId: principal.id, parentKeyId: accessKeyId } as const);
       const asked = seconds ?? (isRoot ? HOUR : HALF_DAY);
       const plain = { sourceIdentity: null, federatedProvider: null, tags: [], transitiveTagKeys: [], policies: [] };
-      const opened = this.#sessions.open({ ...plain, holder, seconds: isRoot ? Math.min(asked, HOUR) : asked }, null);
+      const opened = await this.#sessions.open(
+        { ...plain, holder, seconds: isRoot ? Math.min(asked, HOUR) : asked },
+        null,
+      );
       trail.detail = `opened a session as ${opened.accessKeyId}`;
       return opened;
     });
