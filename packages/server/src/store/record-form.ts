@@ -43,8 +43,8 @@ function decodeJson(bytes: Buffer): unknown {
 
 /** Freezes a record and all in it. What is frozen already is taken to be so to its depths, as records are made of others. */
 export function deepFrozen<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  for (const name in value) deepFrozen(value[name]);
+  if (typeof value !== 'object' || value === null || !Object.isExtensible(value)) return value;
+  for (const member of Object.values(value)) if (typeof member === 'object') deepFrozen(member);
   return Object.freeze(value);
 }
 
