@@ -35,7 +35,7 @@ export class AskContext implements RequestContext {
       address: caller.address,
       secure: caller.secure,
       userAgent: caller.userAgent,
-      region: caller.region ?? region,
+      region: regionOfSecret(question) || (caller.region ?? region),
       resource: resourceOf(question),
       requestTags: null,
       tagKeys: null,
@@ -52,6 +52,14 @@ export class AskContext implements RequestContext {
     if (ofSecret !== undefined) return (secret && ofSecret(secret)) ?? undefined;
     return this.#facts.get(key);
   }
+}
+
+/**
+ * A secret named by its ARN is found in its own region, whichever the request was signed for: there the request is, and
+ * nobody reaches it in the name of another. Empty for what is no secret.
+ */
+function regionOfSecret({ resource }: PermitQuestion): string {
+  return resource.startsWith('arn:aws:secretsmanager:') ? regionIn(resource) : '';
 }
 
 function resourceOf({ resource, secret, tags, caller }: PermitQuestion): FactResource | null {

@@ -247,6 +247,22 @@ describe('sessions', () => {
   });
 });
 
+describe('regions', () => {
+  test('are those that secrets are in, not those that requests are signed for', async () => {
+    const { arn } = (await secret('app')).secret;
+    const abroad = { ...mallory, region: 'eu-west-1' };
+    await grant(
+      allow('secretsmanager:GetSecretValue'),
+      deny('secretsmanager:*', { Condition: { StringNotEquals: { 'aws:RequestedRegion': 'eu-west-1' } } }),
+    );
+    await denied(read(mallory, 'app'));
+    await denied(read(mallory, arn));
+    await denied(read(abroad, arn));
+    await denied(read(abroad, arn.slice(0, -7)));
+    assert.match(await refusal(read(abroad, 'app')), /^secret-not-found/);
+  });
+});
+
 describe('replicas', () => {
   const inEurope = { region: 'eu-west-1' };
 
