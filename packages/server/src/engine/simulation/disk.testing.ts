@@ -21,6 +21,8 @@ export interface DiskDefects {
   readonly ignoresFences?: boolean;
   /** Commits are made whatever was written meanwhile. */
   readonly ignoresExpectations?: boolean;
+  /** A value that is written takes the place of those before the last one. */
+  readonly losesValues?: boolean;
 }
 
 /** What outlives every server: records, claims and the revision. Synchronous, and open to whoever checks the promises. */
@@ -28,7 +30,7 @@ export class SimulatedDisk {
   revision = 0;
   /** The store's own clock, where several servers share it; null: claims go by the clock of whoever asks. */
   clock: (() => number) | null = null;
-  onCommitted: (writes: Batch['writes']) => void = () => {};
+  onCommitted: (batch: Batch) => void = () => {};
   readonly #defects: DiskDefects;
   readonly #records = new Map<string, Map<string, Kept>>();
   readonly #claims = new Map<string, ClaimStanding>();
@@ -91,19 +93,31 @@ export class SimulatedDisk {
     };
     const conflict = findConflict(judged, {
       revisionOf: (collection, id) => this.#records.get(collection)?.get(id)?.revision ?? 0,
-      fenceOf: (key) => this.#claims.get(key)?.fence ?? 0,
+      fenceOf: (key) => this.fenceOf(key),
     });
     if (conflict !== null) return { committed: false, conflict };
     this.revision += 1;
-    for (const { collection, id, body, index = {} } of batch.writes) {
+    const writes = this.#defects.losesValues ? [...batch.writes, ...this.#lost(batch)] : batch.writes;
+    for (const { collection, id, body, index = {} } of writes) {
       const records = this.#records.get(collection) ?? new Map<string, Kept>();
       this.#records.set(collection, records);
       if (body === null) records.delete(id);
       else records.set(id, { id, revision: this.revision, body, index });
       this.#changes.push({ revision: this.revision, collection, id });
     }
-    this.onCommitted(batch.writes);
+    this.onCommitted({ ...batch, writes });
     return { committed: true, revision: this.revision };
+  }
+
+  #lost({ writes }: Batch): Batch['writes'] {
+    const written = writes.find(({ collection, body }) => collection === 'value' && body !== null)?.id;
+    const before = [...(this.#records.get('value')?.keys() ?? [])].filter((id) => id.startsWith('secret-app/'));
+    return written === undefined ? [] : before.slice(0, -1).map((id) => ({ collection: 'value', id, body: null }));
+  }
+
+  /** The fence of whoever took the claim last; 0 if nobody did. */
+  fenceOf(key: string): number {
+    return this.#claims.get(key)?.fence ?? 0;
   }
 
   changes(after: number, limit: number): readonly Change[] {

@@ -20,7 +20,7 @@ export class Effects {
   storeFails = 0;
   storeRepliesLost = 0;
   escrowFails = 0;
-  readonly #strike: (fault: Fault) => void | Promise<void>;
+  readonly #strike: (fault: Fault, effect: string) => void | Promise<void>;
   readonly #exhausted: () => void;
   readonly #faults = new Map<number, Fault>();
   #woken: Promise<void> = Promise.resolve();
@@ -32,7 +32,7 @@ export class Effects {
    * @param strike lets a fault happen that concerns more than this server's store and journal
    * @param exhausted told at each effect beyond {@link MOST_EFFECTS}; it has to stop the server
    */
-  constructor(strike: (fault: Fault) => void | Promise<void>, exhausted: () => void) {
+  constructor(strike: (fault: Fault, effect: string) => void | Promise<void>, exhausted: () => void) {
     this.#strike = strike;
     this.#exhausted = exhausted;
     this.#stopped = this.#newStop();
@@ -125,7 +125,7 @@ export class Effects {
     this.trace?.(`${when}:${what}`);
     const fault = this.#faults.get(this.reached);
     if (fault === undefined) return;
-    await this.#strike(fault);
+    await this.#strike(fault, `${when}:${what}`);
     while (this.standing !== ('awake' as Standing)) await this.gone();
   }
 

@@ -28,6 +28,8 @@ export interface Outcome {
   readonly effects: number;
   /** Faults that struck, by kind. */
   readonly struck: readonly string[];
+  /** How and at which effects servers were cut short: `dies before:commit`, `sleeps amid:set` … */
+  readonly cut: readonly string[];
   /** Names of the recovery cases that were needed. */
   readonly cases: readonly string[];
   readonly rotations: number;

@@ -24,7 +24,7 @@ const FAILURES_SHOWN = 20;
 const YOUNG_GENERATION = 64;
 /** Real time one history may take on the slowest machine; a long one takes a hundredth of a second. Milliseconds. */
 const PATIENCE = 120_000;
-const NOTHING_PLAYED: Tally = { histories: 0, rotations: 0, logins: 0, struck: {}, cases: {}, failures: [] };
+const NOTHING_PLAYED: Tally = { histories: 0, rotations: 0, logins: 0, struck: {}, cut: {}, cases: {}, failures: [] };
 
 const { values } = parseArgs({
   options: {
@@ -64,13 +64,14 @@ async function playAll(seed: number, histories: number, threads: number): Promis
   );
   const [begun, before] = [performance.now(), process.cpuUsage()];
   const all = { histories: 0, rotations: 0, logins: 0, failures: [] as Failure[] };
-  const [struck, cases] = [new Map<string, number>(), new Map<string, number>()];
+  const [struck, cut, cases] = [new Map<string, number>(), new Map<string, number>(), new Map<string, number>()];
   const add = (tally: Tally) => {
     all.histories += tally.histories;
     all.rotations += tally.rotations;
     all.logins += tally.logins;
-    for (const [kind, times] of Object.entries(tally.struck)) struck.set(kind, (struck.get(kind) ?? 0) + times);
-    for (const [name, times] of Object.entries(tally.cases)) cases.set(name, (cases.get(name) ?? 0) + times);
+    addTo(struck, tally.struck);
+    addTo(cut, tally.cut);
+    addTo(cases, tally.cases);
     for (const failure of tally.failures) {
       if (all.failures.length < FAILURES_SHOWN) tellFailure(seed, failure);
       all.failures.push(failure);
@@ -89,7 +90,8 @@ async function playAll(seed: number, histories: number, threads: number): Promis
   console.log(
     `\n${all.rotations} rotations, ${all.logins} logins; ${each.toFixed(2)} ms of processor time each history.`,
   );
-  console.log(`Faults that struck:\n${table(struck)}\nRecovery cases used:\n${table(cases)}`);
+  console.log(`Faults that struck:\n${table(struck)}\nServers cut short:\n${table(cut)}`);
+  console.log(`Recovery cases used:\n${table(cases)}`);
   const broken = all.failures.length;
   console.log(broken === 0 ? 'All promises were kept.' : `${broken} histories broke a promise.`);
   process.exitCode = broken === 0 ? 0 : 1;
@@ -129,6 +131,10 @@ function tellFailure(seed: number, { n, broken }: Failure): void {
 function tellProgress(played: number, of: number, begun: number): void {
   const seconds = (performance.now() - begun) / 1_000;
   console.log(`${played} of ${of} in ${seconds.toFixed(1)} s, ${Math.round(played / seconds)} a second`);
+}
+
+function addTo(counts: Map<string, number>, more: Readonly<Record<string, number>>): void {
+  for (const [name, times] of Object.entries(more)) counts.set(name, (counts.get(name) ?? 0) + times);
 }
 
 function table(counts: ReadonlyMap<string, number>): string {

@@ -19,7 +19,7 @@ const RESTART = 2_000;
 /** Plays a history on the real engine. The same history always comes to the same outcome. */
 export async function play(history: History, options: WorldOptions = {}): Promise<Outcome> {
   const world = new World(history, options);
-  world.strike = (server, fault) => strike(world, server, fault);
+  world.strike = (server, fault, effect) => strike(world, server, fault, effect);
   for (const act of history.acts) {
     world.trace?.(`${act}:`);
     await perform(world, act);
@@ -27,12 +27,14 @@ export async function play(history: History, options: WorldOptions = {}): Promis
     if (world.promises.broken !== null) break;
   }
   if (world.promises.broken === null) await settle(world);
+  world.checkSilent();
   await world.close();
   const records = world.promises.all();
   return {
     broken: world.promises.broken,
     effects: world.servers[0]!.effects.reached,
     struck: world.struck,
+    cut: world.cut,
     cases: records.flatMap(({ steps }) => steps.flatMap(({ recovery }) => recovery ?? [])),
     rotations: records.length,
     logins: world.target.logins,

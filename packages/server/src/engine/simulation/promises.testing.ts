@@ -1,4 +1,5 @@
 import { CURRENT, type RotationRecord, type SecretRecord } from '@rekey/core';
+import type { DriftRecord } from '../../store/collections.ts';
 import type { Batch } from '../../store/driver.ts';
 import { isTemporary } from '../rotation/cause.ts';
 import { ENDED, inSwitchWindow } from '../rotation/rotation-change.ts';
@@ -18,8 +19,11 @@ export interface PromisesParts {
 /** Below the strictest usual lock-out limit, which is five; what looks through a restored store needs it all. */
 const MOST_REFUSED_AFTER_RESTORE = 4;
 
+/** Rotations make passwords of 32 characters; those that people bring here are words. */
+const SHORTEST_MADE = 32;
+
 /**
- * The promises of a rotation (design §2, 1 to 6), looked at from outside after every commit and every change of the
+ * The promises of a rotation (design §2, 1 to 7), looked at from outside after every commit and every change of the
  * target: what the disk says against what the target does. The first that is broken is kept.
  */
 export class Promises {
@@ -35,9 +39,11 @@ export class Promises {
   readonly #everCurrent = new Map<string, string>();
   readonly #values = new Map<string, string>();
   readonly #dropped = new Set<string>();
+  readonly #told = new Set<string>();
   readonly #fences = new Map<string, number>();
   readonly #states = new Map<string, RotationRecord>();
   readonly #overlapping = new Set<string>();
+  #drift: DriftRecord | null = null;
   #othersEver = false;
   #isRestored = false;
   #mostRefused = DEFAULT_LOGIN_LIMIT.logins;
@@ -56,7 +62,8 @@ export class Promises {
     this.#states.clear();
     this.#values.clear();
     this.#overlapping.clear();
-    disk.onCommitted = (writes) => this.#committed(writes);
+    this.#drift = disk.record('drift', this.#parts.secretId);
+    disk.onCommitted = (batch) => this.#committed(batch);
     for (const [id, record] of disk.all('rotation')) this.#states.set(id, record);
     for (const [id, value] of disk.all('value')) {
       if (value.kind !== 'text') continue;
@@ -117,6 +124,12 @@ export class Promises {
       if (!kept.has(text)) this.break(`3: version ${id}, which was current, is lost`);
   }
 
+  /** No password that is long enough to be one stands in what people read. */
+  checkSilent(where: string, text: string): void {
+    for (const password of this.#parts.journaled)
+      if (password.length >= SHORTEST_MADE && text.includes(password)) this.break(`7: ${where} tells a password`);
+  }
+
   beginRestore(): void {
     this.restoring = true;
     this.#isRestored = true;
@@ -143,11 +156,14 @@ export class Promises {
       if (id.includes('/by-hand-') && !this.#values.has(id)) this.#everCurrent.delete(id);
   }
 
-  #committed(writes: Batch['writes']): void {
+  #committed({ writes, fences = [] }: Batch): void {
     let values = false;
+    for (const { key, fence } of fences)
+      if (fence !== this.#disk.fenceOf(key)) this.break('5: a worker wrote under a claim that another has taken since');
     for (const { collection, id } of writes) {
-      if (collection === 'rotation') this.#rotationWritten(id);
+      if (collection === 'rotation') this.#rotationWritten(id, fences.length > 0);
       else if (collection === 'value') values = this.#valueWritten(id) || values;
+      else if (collection === 'drift') this.#driftWritten(id);
     }
     const { secretId } = this.#parts;
     const current = findLabelled(this.secret, CURRENT);
@@ -162,11 +178,14 @@ export class Promises {
     this.#checkOverlaps();
   }
 
-  #rotationWritten(id: string): void {
+  #rotationWritten(id: string, isClaimed: boolean): void {
     const before = this.#states.get(id) ?? null;
     const record = this.#disk.record('rotation', id);
     if (record === null) return;
     this.#states.set(id, record);
+    if (record.doing !== null && record.doing.startedAt !== before?.doing?.startedAt && !isClaimed)
+      this.break(`5: a step of rotation ${record.number} was begun without a claim`);
+    if (record.oldRefusedAt !== null && before?.oldRefusedAt == null) this.#checkSeenRefused(record.previousVersionId);
     if (record.promotedAt !== null && before?.promotedAt == null) this.#noteOverlap(record);
     if (record.state === 'done' && before?.state !== 'done') this.#checkDone(record);
     const { startedAt, promotedAt, strategy, switchWindow } = record;
@@ -178,6 +197,21 @@ export class Promises {
       switchWindow === null
     )
       this.break(`1: the switch window of rotation ${record.number} was not measured`);
+  }
+
+  #driftWritten(id: string): void {
+    const drift = this.#disk.record('drift', id);
+    const before = this.#drift;
+    this.#drift = drift;
+    const isNew = before?.state !== 'drifted' || before.versionId !== drift?.versionId;
+    if (drift?.state === 'drifted' && isNew) this.#checkSeenRefused(drift.versionId);
+  }
+
+  /** What could not be looked at is not refused: only a login that the target judged says so. */
+  #checkSeenRefused(versionId: string | null): void {
+    const text = this.#values.get(`${this.#parts.secretId}/${versionId}`);
+    if (text !== undefined && !this.#parts.target.wasSeenRefused(loginIn(text)))
+      this.break(`6: version ${versionId} is said to be refused, and the target never said so`);
   }
 
   /** An overlap can only be kept of an old value that is alive when it begins. */
@@ -199,7 +233,10 @@ export class Promises {
     const { username, password } = loginIn(before);
     if ([...this.#values.values()].some((other) => loginIn(other).password === password)) return true;
     this.#dropped.add(password);
-    if (this.#parts.target.accepts(username, password)) this.break('2: a value that the target holds was given up');
+    const { target } = this.#parts;
+    if (target.accepts(username, password)) this.break('2: a value that the target holds was given up');
+    else if (this.#told.has(password) && !target.wasSeenRefused({ username, password }))
+      this.break('2: a value that the target had been told of was given up, and no login had proven it refused');
     else if (this.#isRestored) this.#forgetDead(before);
     return true;
   }
@@ -211,6 +248,7 @@ export class Promises {
 
   #writing(passwords: readonly string[]): void {
     for (const password of passwords) {
+      this.#told.add(password);
       if (!this.#parts.journaled.has(password))
         this.break('2: the target heard of a value that is not in the escrow journal');
       if (this.#dropped.has(password)) this.break('2: the target was given a value that had been given up');

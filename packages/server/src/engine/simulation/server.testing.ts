@@ -1,4 +1,11 @@
-import type { Logger, RandomSource, SecretAccess, Strategy } from '@rekey/core';
+import {
+  type Logger,
+  type RandomSource,
+  type RotationFunction,
+  RotatorError,
+  type SecretAccess,
+  type Strategy,
+} from '@rekey/core';
 import { rotationFunctionFrom } from '@rekey/rotators';
 import type { RecordSeal } from '../../store/sealed-record.ts';
 import { Store } from '../../store/store.ts';
@@ -57,11 +64,21 @@ export function startSimulatedServer(parts: ServerParts): SimulatedServer {
   const escrow = escrowOf(parts);
   const functions = (access: SecretAccess) => {
     const made = rotationFunctionFrom(rotator, access, { random });
-    return () => made;
+    const found = target.defects.quotesPasswords ? quoting(made, target) : made;
+    return () => found;
   };
   const alerts = new Alerts({ store, clock, random, senders: ['webhook'] });
   const engine = assembleEngine({ store, clock, escrow, random, alerts }, { functions, log }, name);
   return { name, effects, clock, connection, store, engine, work: null, wakesAt: Number.POSITIVE_INFINITY };
+}
+
+/** A function that tells what it must not. */
+function quoting(made: RotationFunction, { users }: SimulatedTarget): RotationFunction {
+  const quoted = (error: unknown) => {
+    if (!(error instanceof RotatorError)) throw error;
+    throw new RotatorError(error.class, `${error.message} (${users.get('app')?.passwords[0]})`);
+  };
+  return { ...made, invoke: (event, options) => made.invoke(event, options).catch(quoted) };
 }
 
 /** The journal that outlives servers, as one of them reaches it. */

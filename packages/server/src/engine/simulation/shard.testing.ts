@@ -25,6 +25,7 @@ export interface Tally {
   readonly rotations: number;
   readonly logins: number;
   readonly struck: Readonly<Record<string, number>>;
+  readonly cut: Readonly<Record<string, number>>;
   readonly cases: Readonly<Record<string, number>>;
   readonly failures: readonly Failure[];
 }
@@ -41,11 +42,12 @@ export async function playShard({ seed, first, end, step, at }: Shard, tell: (ta
   for (let n = first; n < end; n += step) {
     const history = plan.history(n);
     Atomics.store(playing, 0, n);
-    const { broken, rotations, logins, struck, cases } = await play(history);
+    const { broken, rotations, logins, struck, cut, cases } = await play(history);
     tally.histories += 1;
     tally.rotations += rotations;
     tally.logins += logins;
     for (const kind of struck) tally.struck[kind] = (tally.struck[kind] ?? 0) + 1;
+    for (const place of cut) tally.cut[place] = (tally.cut[place] ?? 0) + 1;
     for (const name of cases) tally.cases[name] = (tally.cases[name] ?? 0) + 1;
     if (broken !== null) tally.failures.push({ n, broken });
     if (tally.histories % TURN_EVERY === 0) await setImmediate();
@@ -61,6 +63,7 @@ function emptyTally() {
   return {
     ...counts,
     struck: {} as Record<string, number>,
+    cut: {} as Record<string, number>,
     cases: {} as Record<string, number>,
     failures: [] as Failure[],
   };

@@ -3,12 +3,13 @@ import { personDoes } from './people.testing.ts';
 import type { SimulatedServer } from './server.testing.ts';
 import type { World } from './world.testing.ts';
 
-/** Lets a fault happen to a server. */
-export async function strike(world: World, server: SimulatedServer, fault: Fault): Promise<void> {
+/** Lets a fault happen to a server, at one of its effects. */
+export async function strike(world: World, server: SimulatedServer, fault: Fault, effect: string): Promise<void> {
   world.struck.push(
     fault.kind === 'target' ? `target ${fault.fault}` : fault.kind === 'person' ? `person ${fault.act}` : fault.kind,
   );
   world.trace?.(`    !! ${JSON.stringify(fault)}`);
+  if (fault.kind === 'dies' || fault.kind === 'sleeps') world.cut.push(`${fault.kind} ${effect}`);
   const { effects, connection, clock } = server;
   switch (fault.kind) {
     case 'dies':

@@ -15,6 +15,8 @@ export interface TargetDefects {
   readonly keepsRevoked?: boolean;
   /** A probe that does not come through is told as a wrong password. */
   readonly callsUnreachableRefused?: boolean;
+  /** Its errors quote a password, and nobody takes that out. */
+  readonly quotesPasswords?: boolean;
 }
 
 /** What all servers see of the target, and those who check the promises. */
@@ -29,6 +31,8 @@ export class SimulatedTarget {
   logins = 0;
   mostRefused = 0;
   readonly #refusedAt = new Map<string, number[]>();
+  /** What the last login with a value came to, of those that the target judged. */
+  readonly #judged = new Map<string, boolean>();
   #pooler: { readonly until: number; readonly users: ReadonlyMap<string, FakeUser> } | null = null;
 
   constructor(time: SimulatedTime, defects: TargetDefects = {}) {
@@ -78,8 +82,14 @@ export class SimulatedTarget {
     return users.get(username)?.passwords.includes(password) ?? false;
   }
 
-  noteLogin(username: string, accepted: boolean, window: number): void {
+  /** Whether the last login with it that the target judged was refused; false where none was made. */
+  wasSeenRefused({ username, password }: Login): boolean {
+    return this.#judged.get(`${username} ${password}`) === false;
+  }
+
+  noteLogin({ username, password }: Login, accepted: boolean, window: number): void {
     this.logins += 1;
+    this.#judged.set(`${username} ${password}`, accepted);
     if (accepted) {
       this.#refusedAt.delete(username);
       return;
@@ -130,9 +140,9 @@ export class TargetConnection extends FakeTarget {
   }
 
   override write(name: string, secret: string, number: number, passwords: readonly string[]): void {
-    const { lacksFence = false } = this.#target.defects;
     this.#target.onWriting(name, passwords);
-    super.write(name, secret, lacksFence ? Number.MAX_SAFE_INTEGER : number, passwords);
+    if (this.#target.defects.lacksFence) this.users.set(name, { sessions: 0, passwords, fence: { secret, number } });
+    else super.write(name, secret, number, passwords);
     this.#target.onChanged();
   }
 
@@ -186,8 +196,7 @@ export function simulatedRotator(
     await effects.point('after', operation);
     return came;
   };
-  const note = (credential: string, accepted: boolean) =>
-    target.noteLogin(usernameOf(credential), accepted, loginWindow);
+  const note = (credential: string, accepted: boolean) => target.noteLogin(loginIn(credential), accepted, loginWindow);
   return {
     ...rotator,
     set: (request) => after('set', rotator.set(request)),
@@ -218,14 +227,15 @@ async function revoke(rotator: Rotator, { defects }: SimulatedTarget, request: P
   return { findings: [], endedSessions: 0 };
 }
 
-export function usernameOf(credential: string): string {
-  return loginIn(credential).username;
+interface Login {
+  readonly username: string;
+  readonly password: string;
 }
 
-const parsed = new Map<string, { readonly username: string; readonly password: string }>();
+const parsed = new Map<string, Login>();
 
 /** User name and password in a value; remembered, since those who check ask for the same ones again and again. */
-export function loginIn(text: string): { readonly username: string; readonly password: string } {
+export function loginIn(text: string): Login {
   const known = parsed.get(text);
   if (known !== undefined) return known;
   if (parsed.size > 1_000) parsed.clear();

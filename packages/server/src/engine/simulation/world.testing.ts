@@ -26,6 +26,8 @@ export interface WorldOptions {
   readonly target?: TargetDefects;
   /** The escrow journal forgets what it is given. */
   readonly forgetsEscrow?: boolean;
+  /** The engine lets the old value die so long after a promotion, whatever was promised. Milliseconds. */
+  readonly overlap?: number;
   /** Records become bytes on their way to the disk, as they do on a real one. */
   readonly written?: boolean;
   /** Told what happens, line by line; for whoever replays one history. */
@@ -44,6 +46,8 @@ export class World {
   readonly promises: Promises;
   readonly servers: SimulatedServer[] = [];
   readonly struck: string[] = [];
+  /** Effects at which servers died or fell asleep. */
+  readonly cut: string[] = [];
   readonly secretId = SECRET;
   readonly trace: ((line: string) => void) | null;
   readonly keyring: RecordSeal;
@@ -51,7 +55,7 @@ export class World {
   /** From then on whoever sleeps is waited for; before, others go on without them. */
   isEnding = false;
   backup: Snapshot | null = null;
-  strike: (server: SimulatedServer, fault: Fault) => void | Promise<void> = () => {};
+  strike: (server: SimulatedServer, fault: Fault, effect: string) => void | Promise<void> = () => {};
   #started = 0;
 
   constructor(history: History, options: WorldOptions = {}) {
@@ -64,7 +68,7 @@ export class World {
     this.journal = new WatchedJournal(this.journaled, options.forgetsEscrow ?? false);
     this.keyring = options.written === true ? written : handedOver;
     this.#share();
-    this.disk.commit({ writes: plainWrites(this.keyring, this.#beginning()) });
+    this.disk.commit({ writes: plainWrites(this.keyring, this.#beginning(options.overlap ?? OVERLAP)) });
     const { target, journaled } = this;
     this.promises = new Promises(this.disk, { secretId: SECRET, target, journaled, overlap: OVERLAP });
     for (let server = 0; server < history.servers; server += 1) this.addServer();
@@ -83,7 +87,7 @@ export class World {
     const { history, disk, keyring, target, journal } = this;
     let server: SimulatedServer | null = null;
     const effects = new Effects(
-      (fault) => (server === null ? undefined : this.strike(server, fault)),
+      (fault, effect) => (server === null ? undefined : this.strike(server, fault, effect)),
       () => this.exhaust(`${name} had ${MOST_EFFECTS} effects`),
     );
     const name = `server ${this.#started}`;
@@ -140,7 +144,7 @@ export class World {
     if (this.history.servers > 1) this.disk.clock = () => this.time.now;
   }
 
-  #beginning() {
+  #beginning(overlap: number) {
     const { strategy, admin, scheduled } = this.history;
     const rule = scheduled ? ({ kind: 'every', every: INTERVAL } as const) : ({ kind: 'manual' } as const);
     const secret = secretOf('app', BEGINNING);
@@ -148,7 +152,7 @@ export class World {
       enabled: true,
       functionArn: 'rekey-fake',
       rule,
-      settings: { ...DEFAULT_ROTATION_SETTINGS, strategy, overlap: OVERLAP },
+      settings: { ...DEFAULT_ROTATION_SETTINGS, strategy, overlap },
       number: 0,
       lastRotatedAt: null,
       plannedAt: null,
@@ -187,14 +191,31 @@ export class World {
   /** What the engine did not expect is a defect, whatever became of it. */
   readonly #log: Logger = {
     debug: () => {},
-    info: (_, message) => this.trace?.(`    ${message}`),
-    warn: (_, message) => this.trace?.(`    ${message}`),
+    info: (fields, message) => this.#logged(fields, message),
+    warn: (fields, message) => this.#logged(fields, message),
     error: (fields, message) => {
-      this.trace?.(`    ${message}`);
+      this.#logged(fields, message);
       if ('reason' in fields && (fields.reason === 'unexpected' || fields.reason === 'bug'))
         this.promises.break(`a defect: ${message}`);
     },
   };
+
+  #logged(fields: object, message: string): void {
+    this.trace?.(`    ${message}`);
+    this.promises.checkSilent('a log line', message);
+    for (const field of Object.values(fields))
+      if (typeof field === 'string') this.promises.checkSilent('a log line', field);
+  }
+
+  /** Whatever was told or written down besides the values themselves. */
+  checkSilent(): void {
+    const { promises, disk } = this;
+    for (const { engine } of this.servers)
+      for (const { detail } of engine.audited) if (detail != null) promises.checkSilent('an audit entry', detail);
+    for (const collection of ['rotation', 'drift', 'alert', 'outbox'] as const)
+      for (const [, record] of disk.all(collection))
+        promises.checkSilent(`a record of ${collection}`, JSON.stringify(record));
+  }
 
   /** What people ask for may be refused, but never by an error nobody thought of. */
   refused(error: unknown): void {
