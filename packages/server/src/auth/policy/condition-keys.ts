@@ -86,8 +86,12 @@ for (const key of SINGLE) {
 }
 for (const key of MULTIVALUED) EXACT.set(key.toLowerCase(), true);
 
-/** Host (with a dot, or localhost), port, path; then the claim. */
-const CLAIM_KEY = /^(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::\d{1,5})?(?:\/[^\s:]*)?:([a-z]+)$/;
+/**
+ * Host, port, path; then the claim. A host may be one word, as inside of networks; words that AWS's own keys begin with are
+ * none.
+ */
+const CLAIM_KEY =
+  /^(?!(?:aws|iam|saml|secretsmanager|sts):)(?:[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\])(?::\d{1,5})?(?:\/\S*)?:([a-z]+)$/;
 
 /** @returns null for a key that is not supported in policies of this kind */
 export function findConditionKey(name: string, kind: PolicyKind): ConditionKey | null {

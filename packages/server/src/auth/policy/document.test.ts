@@ -317,6 +317,15 @@ const REFUSED: readonly Refused[] = [
     'Statement[0].Condition.StringEquals.issuer.example:sub',
     /not supported/,
   ],
+  ...['aws', 'saml', 'sts'].map(
+    (word): Refused => [
+      `a claim of ${word}, which is no provider`,
+      'trust',
+      policy(trust({ Condition: { StringEquals: { [`${word}:sub`]: 'x' } } })),
+      `Statement[0].Condition.StringEquals.${word}:sub`,
+      /not supported/,
+    ],
+  ),
   [
     'an unknown claim',
     'trust',
@@ -452,6 +461,19 @@ const ACCEPTED: readonly (readonly [what: string, kind: PolicyKind, document: un
       }),
     ),
   ],
+  ...['keycloak', 'keycloak:8443', 'keycloak/realms/a:b', 'localhost', '[fd00::1]:8443/x'].map(
+    (provider): readonly [string, PolicyKind, unknown] => [
+      `web identity with the provider ${provider}`,
+      'trust',
+      policy(
+        trust({
+          Action: 'sts:AssumeRoleWithWebIdentity',
+          Principal: { Federated: `arn:aws:iam::${ACCOUNT}:oidc-provider/${provider}` },
+          Condition: { StringEquals: { [`${provider}:sub`]: 'ci' } },
+        }),
+      ),
+    ],
+  ),
   [
     'session tags and source identity in a trust policy',
     'trust',

@@ -148,7 +148,7 @@ function readIssuer(issuer: string, { allowHttp }: ProviderRules): string {
   const [, url] = /^https?:\/\/([^\s?#@\\*]+)$/.exec(issuer) ?? [];
   if (parsed === null || !scheme || url === undefined || parsed.host === '')
     throw unacceptable(
-      `Invalid Open ID Connect Provider URL: it begins with https:// and has neither query nor fragment.`,
+      `Invalid Open ID Connect Provider URL: it begins with https:// and has a host, and neither user, query nor fragment.`,
     );
   return url;
 }
