@@ -21,6 +21,7 @@ export interface SeenRotation {
   readonly lastError: string | null;
   readonly oldRefusedAt: number | null;
   readonly nextAttemptAt: number | null;
+  readonly leftover?: 'accepted' | 'revoked' | 'superseded';
 }
 
 /** Path of a secret in the native face. */

@@ -59,10 +59,18 @@ export class PostgresTarget {
 
   /** Whether the server asks for the role's password at all. */
   async checksPasswordOf({ username }: DatabaseCredential, checks: boolean): Promise<void> {
+    await this.#exception(`host all ${username} 127.0.0.1/32 trust\n`, !checks);
+  }
+
+  /** Whether the server lets anybody into a database as the user of that name, whatever the password. */
+  async letsIn(username: string, database: string, lets: boolean): Promise<void> {
+    await this.#exception(`host ${database} ${username} 127.0.0.1/32 reject\n`, !lets);
+  }
+
+  async #exception(line: string, holds: boolean): Promise<void> {
     const file = join(this.server.folder, 'data', 'pg_hba.conf');
-    const line = `host all ${username} 127.0.0.1/32 trust\n`;
     const lines = await readFile(file, 'utf8');
-    await writeFile(file, checks ? lines.replace(line, '') : line + lines);
+    await writeFile(file, holds ? line + lines : lines.replace(line, ''));
     await this.asSuperuser('SELECT pg_reload_conf()');
   }
 

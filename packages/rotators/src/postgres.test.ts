@@ -308,6 +308,33 @@ for (const version of ['embedded', 'debian-15'] as const satisfies readonly Post
         },
       );
 
+      for (const reset of ['DISCARD ALL', 'RESET ALL', 'RESET SESSION AUTHORIZATION', 'RESET ROLE', 'SET ROLE NONE'])
+        onBench(
+          `what an application makes after ${reset} belongs to the original from the next rotation on`,
+          async (bench) => {
+            const first = await rotate(bench, 'alternating-users', 1, bench.credential());
+            const { username, password } = first.login;
+            await bench.inOneSession(username, password, [reset, 'CREATE TABLE own.made (id int)']);
+            const owner = async () =>
+              (
+                await bench.asSuperuser<{ owner: string }>(
+                  "select tableowner as owner from pg_tables where tablename = 'made'",
+                )
+              )[0]?.owner;
+            const strayed = (await owner()) === username;
+            assert.equal(
+              strayed,
+              reset === 'SET ROLE NONE',
+              'whatever resets the session goes back to the role of its login',
+            );
+            const second = await rotate(bench, 'alternating-users', 2, first.pending);
+            assert.equal(await owner(), 'app');
+            const told = /repaired: app_clone had come to own table own\.made; app owns it now/;
+            assert.equal(told.test(textsOf(second.findings)), strayed);
+            await bench.as('app', second.login.password, 'ALTER TABLE own.made ADD more int');
+          },
+        );
+
       onBench('a role of that name that rekey did not make is never touched', async (bench) => {
         await bench.asSuperuser("CREATE ROLE app_clone LOGIN PASSWORD 'somebody-elses'");
         await fails(

@@ -62,6 +62,16 @@ export class PostgresBench {
     }
   }
 
+  /** Statements one after the other in one session, each a message of its own, as an application sends them. */
+  async inOneSession(user: string, password: string, statements: readonly string[]): Promise<void> {
+    const client = await connected({ ...this.server, superuser: { user, password } }, DATABASE);
+    try {
+      for (const statement of statements) await client.query(statement);
+    } finally {
+      await client.end();
+    }
+  }
+
   async version(): Promise<number> {
     const [row] = await this.asSuperuser<{ v: string }>("select current_setting('server_version_num') as v");
     return Number(row?.v);
