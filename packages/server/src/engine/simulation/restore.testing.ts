@@ -5,6 +5,9 @@ import { plainWrites } from './plain-keyring.testing.ts';
 import type { SimulatedServer } from './server.testing.ts';
 import type { World } from './world.testing.ts';
 
+/** Looks, a minute apart: by a clock that is set back an hour, the logins of the lost store count an hour longer. */
+const MOST_ROUNDS = 100;
+
 /** The store is lost, and the last backup of it takes its place, in quarantine. Target and escrow journal are as they are. */
 export function restore(world: World): void {
   if (world.backup === null) return;
@@ -30,7 +33,7 @@ export async function lookThrough(world: World, { engine, store, clock, name }: 
     log: silentLogger,
     holder: name,
   });
-  for (let round = 0; round < 20; round += 1) {
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
     await quarantine.look().catch((error) => world.refused(error));
     const { looked, counts } = await quarantine.report();
     if (looked && !(counts.unknown ?? 0)) break;
