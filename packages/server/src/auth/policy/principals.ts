@@ -47,7 +47,7 @@ export interface PrincipalClause {
   readonly accounts: ReadonlySet<string>;
   /** ARNs and unique ids of users, roles and sessions; names of services. */
   readonly names: ReadonlySet<string>;
-  /** ARNs (or hosts) of providers of web identities. */
+  /** ARNs of providers of web identities, or their hosts (`accounts.google.com`). */
   readonly providers: ReadonlySet<string>;
 }
 
@@ -137,8 +137,14 @@ export function isExcepted(clause: PrincipalClause, principal: PolicyPrincipal, 
 }
 
 function namesItself(clause: PrincipalClause, principal: PolicyPrincipal): boolean {
-  if (principal.kind === 'federated') return clause.providers.has(principal.arn);
+  if (principal.kind === 'federated')
+    return clause.providers.has(principal.arn) || clause.providers.has(providerHost(principal.arn));
   return clause.names.has(principal.arn) || (principal.kind === 'user' && clause.names.has(principal.id));
+}
+
+/** As AWS names the providers it knows by itself: `accounts.google.com`. */
+function providerHost(arn: string): string {
+  return arn.slice(arn.indexOf('/') + 1);
 }
 
 function namesRole(clause: PrincipalClause, principal: PolicyPrincipal): boolean {
