@@ -15,18 +15,19 @@ export class InlinePolicies {
     this.#cases = cases;
   }
 
-  /** Adds a policy, or replaces the one of that name. */
-  put(caller: Caller, kind: OwnerKind, name: string, policy: InlinePolicy): Promise<void> {
+  /**
+   * Adds a policy, or replaces the one of that name.
+   *
+   * @param isUrgent whether it has to be there even where there is no more room for policies
+   */
+  put(caller: Caller, kind: OwnerKind, name: string, policy: InlinePolicy, isUrgent = false): Promise<void> {
     const ask = { caller, action: `iam:Put${OWNER_TITLES[kind]}Policy`, name };
     return this.#cases.change(kind, ask, ({ record }) => {
       checkIdentityPolicy(policy.document);
       const others = record.inlinePolicies.filter((other) => other.name !== policy.name);
       const inlinePolicies = [...others, { ...policy }].sort((a, b) => (a.name < b.name ? -1 : 1));
-      checkInlineSize(
-        kind,
-        record.name,
-        inlinePolicies.map(({ document }) => document),
-      );
+      const documents = inlinePolicies.map(({ document }) => document);
+      if (!isUrgent) checkInlineSize(kind, record.name, documents);
       return { record: { ...record, inlinePolicies }, answer: undefined };
     });
   }

@@ -10,7 +10,7 @@ export const REVOCATION_POLICY = 'AWSRevokeOlderSessions';
  * @param now milliseconds since the epoch
  */
 export function revocationPolicy(now: number): InlinePolicy {
-  const before = new Date(Math.ceil(now / 1000) * 1000).toISOString();
+  const before = new Date((Math.floor(now / 1000) + 1) * 1000).toISOString();
   const statement = {
     Effect: 'Deny',
     Action: ['*'],
@@ -28,5 +28,5 @@ export function issueTime(now: number, role: RoleRecord | null): number {
   const document = role?.inlinePolicies.find(({ name }) => name === REVOCATION_POLICY)?.document;
   const before = /"aws:TokenIssueTime":\s*"([^"]+)"/.exec(document ?? '')?.[1];
   const revoked = before === undefined ? Number.NaN : Date.parse(before);
-  return revoked > now && revoked - now < 1000 ? revoked : now;
+  return revoked > now && revoked - now <= 1000 ? revoked : now;
 }

@@ -131,10 +131,23 @@ describe('a role’s sessions', () => {
     assert.match(sts.audited.find(({ action }) => action === 'iam:PutRolePolicy')?.resource ?? '', /role\/role$/);
   });
 
+  test('are revoked to the millisecond, wherever in its second that is', async () => {
+    for (const millisecond of [0, 1, 999]) {
+      const { sts, ada, role } = await opened();
+      const next = await sts.role('next', trusting({ AWS: role.arn }));
+      await sts.clock.advance(1_000 - (sts.clock.now() % 1_000) + millisecond);
+      const older = await sts.session(ada, role);
+      await sts.service.sts.revokeSessions(ROOT, 'role');
+      assert.match(await refusal(sts.assume(older, next)), /not authorized/, String(millisecond));
+      await sts.assume(await sts.session(ada, role), next);
+    }
+  });
+
   test('are revoked by the policy that AWS’s console writes', async () => {
     const { sts } = await opened();
     await sts.service.sts.revokeSessions(ROOT, 'role');
     const { policy } = await sts.service.access.inline.get(ROOT, 'role', 'role', 'AWSRevokeOlderSessions');
+    const endOfSecond = (Math.floor(sts.clock.now() / 1000) + 1) * 1000;
     assert.deepEqual(JSON.parse(policy.document), {
       Version: '2012-10-17',
       Statement: [
@@ -142,11 +155,32 @@ describe('a role’s sessions', () => {
           Effect: 'Deny',
           Action: ['*'],
           Resource: ['*'],
-          Condition: { DateLessThan: { 'aws:TokenIssueTime': new Date(sts.clock.now()).toISOString() } },
+          Condition: { DateLessThan: { 'aws:TokenIssueTime': new Date(endOfSecond).toISOString() } },
         },
       ],
     });
     assert.match(await refusal(sts.service.sts.revokeSessions(ROOT, 'absent')), /^no-such-entity/);
+  });
+
+  test('are revoked also where a role has no more room for policies', async () => {
+    const { sts, ada, role } = await opened();
+    const next = await sts.role('next', trusting({ AWS: role.arn }));
+    const older = await sts.session(ada, role);
+    const statement = {
+      Effect: 'Allow',
+      Action: 'sts:AssumeRole',
+      Resource: `arn:aws:iam::*:role/${'x'.repeat(10_120)}`,
+    };
+    const document = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+    await sts.service.access.inline.put(ROOT, 'role', 'role', { name: 'long', document });
+    const more = {
+      name: 'more',
+      document: JSON.stringify({ Version: '2012-10-17', Statement: [{ ...statement, Resource: '*' }] }),
+    };
+    assert.match(await refusal(sts.service.access.inline.put(ROOT, 'role', 'role', more)), /Maximum policy size/);
+    await sts.service.sts.revokeSessions(ROOT, 'role');
+    await sts.clock.advance(1_000);
+    assert.match(await refusal(sts.assume(older, next)), /not authorized/);
   });
 });
 

@@ -109,10 +109,10 @@ export class Sts {
 
   /**
    * Takes everything from all sessions of a role opened until now, by the policy that AWS's console writes for it. It
-   * stays on the role, where it can be seen and taken away.
+   * stays on the role, where it can be seen and taken away; a role that is full of policies takes it too.
    */
   revokeSessions(caller: Caller, role: string): Promise<void> {
-    return this.#inline.put(caller, 'role', role, revocationPolicy(this.#parts.clock.now()));
+    return this.#inline.put(caller, 'role', role, revocationPolicy(this.#parts.clock.now()), true);
   }
 }
 
