@@ -100,8 +100,6 @@ const iam: CoveredService = {
   },
   notes: {
     ...notesOf(['SimulatePrincipalPolicy', 'SimulateCustomPolicy'], {
-      MaxItems: 'checked; all is answered in one page',
-      Marker: 'checked; all is answered in one page',
       ResourceHandlingOption: 'checked; scenarios of EC2, of which there are none',
       ResourceOwner: 'checked; one server is one account',
       PermissionsBoundaryPolicyInputList: 'the first of them',

@@ -88,6 +88,21 @@ export class Pages {
     }
   }
 
+  /** Which of so many that can be told by their number are on a page: from one, up to before another. */
+  ofNumbers(
+    question: string,
+    count: number,
+    { limit, marker }: PageRequest,
+  ): { readonly from: number; readonly until: number; readonly marker: string | null } {
+    const from = marker === undefined ? 0 : Number(this.#tokens.read(question, marker).value);
+    const until = Math.min(from + limit, count);
+    return {
+      from,
+      until,
+      marker: until < count ? this.#tokens.make(question, { value: String(until), id: '' }) : null,
+    };
+  }
+
   /** Items at hand, sorted by name. */
   ofItems<T>(
     question: string,

@@ -7,6 +7,7 @@ import type { PolicyPrincipal } from '../../auth/policy/principals.ts';
 import { FactContext } from '../../auth/policy/request-facts.ts';
 import type { AccessCases } from './access-cases.ts';
 import type { AccessDirectory, PrincipalPolicies } from './directory.ts';
+import type { Page, PageRequest } from './pages.ts';
 import { notFound, unacceptable } from './refusals.ts';
 
 /** What would be asked, and under which policies besides those that are there. */
@@ -23,6 +24,8 @@ export interface SimulationWish {
   readonly callerArn?: string | undefined;
   /** Condition keys of the request, which go before what is known of the principal. */
   readonly keys: Readonly<Record<string, ContextValue>>;
+  /** How many decisions at once, and where to go on: all together may be more than one answer takes. */
+  readonly page: PageRequest;
 }
 
 /** What would be decided on one action and one resource. */
@@ -47,7 +50,7 @@ export class Simulation {
   }
 
   /** What a user, group or role, named by its ARN, could do. */
-  ofPrincipal(caller: Caller, arn: string, wish: SimulationWish): Promise<readonly SimulatedDecision[]> {
+  ofPrincipal(caller: Caller, arn: string, wish: SimulationWish): Promise<Page<SimulatedDecision>> {
     return this.#cases.onArn({ caller, action: 'iam:SimulatePrincipalPolicy', arn }, async () => {
       const { principal, policies } = await this.#find(arn);
       return this.#decide((await this.#asker(wish)) ?? principal, policies, wish);
@@ -55,7 +58,7 @@ export class Simulation {
   }
 
   /** What somebody could do who had these policies and no others. */
-  ofPolicies(caller: Caller, wish: SimulationWish): Promise<readonly SimulatedDecision[]> {
+  ofPolicies(caller: Caller, wish: SimulationWish): Promise<Page<SimulatedDecision>> {
     return this.#cases.onArn({ caller, action: 'iam:SimulateCustomPolicy' }, async () => {
       const principal = (await this.#asker(wish)) ?? somebody(this.#cases.account);
       return this.#decide(principal, { identity: [], groups: [], boundary: undefined }, wish);
@@ -81,24 +84,29 @@ export class Simulation {
     throw notFound(`Entity ${arn} does not exist.`);
   }
 
-  #decide(principal: PolicyPrincipal, given: PrincipalPolicies, wish: SimulationWish): readonly SimulatedDecision[] {
+  #decide(principal: PolicyPrincipal, given: PrincipalPolicies, wish: SimulationWish): Page<SimulatedDecision> {
     const policies = inPlay(given, wish);
     const origins = new Map([...given.identity, ...given.groups].map(({ name, origin }) => [name, origin]));
     const context = contextOf(principal, wish, this.#cases);
+    const { actions, page, ...rest } = wish;
     const resources = wish.resources.length === 0 ? ['*'] : wish.resources;
-    return wish.actions.flatMap((action) =>
-      resources.map((resource) => {
-        const decision = evaluate({ principal, action: checkAction(action), resource, context, policies });
-        const { decidedBy } = decision;
-        const origin = decidedBy === null ? null : (origins.get(decidedBy.policy) ?? 'none');
-        return { action, resource, decision, origin, sentence: describeDecision(decision) };
-      }),
-    );
+    for (const action of actions) checkAction(action);
+    const question = this.#cases.store.opaque('simulation', JSON.stringify([principal.arn, actions, rest]));
+    const { from, until, marker } = this.#cases.pages.ofNumbers(question, actions.length * resources.length, page);
+    const items = Array.from({ length: until - from }, (_, at): SimulatedDecision => {
+      const action = actions[Math.floor((from + at) / resources.length)]!;
+      const resource = resources[(from + at) % resources.length]!;
+      const decision = evaluate({ principal, action, resource, context, policies });
+      const { decidedBy } = decision;
+      const origin = decidedBy === null ? null : (origins.get(decidedBy.policy) ?? 'none');
+      return { action, resource, decision, origin, sentence: describeDecision(decision) };
+    });
+    return { items, marker };
   }
 }
 
-function checkAction(action: string): string {
-  if (/^[a-z0-9-]+:[a-z0-9]+$/i.test(action)) return action;
+function checkAction(action: string): void {
+  if (/^[a-z0-9-]+:[a-z0-9]+$/i.test(action)) return;
   throw unacceptable(`Invalid action ${action}: write a service and a name, such as secretsmanager:GetSecretValue.`);
 }
 

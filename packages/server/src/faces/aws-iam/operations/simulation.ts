@@ -1,8 +1,10 @@
 import type { ContextValue } from '../../../auth/policy/context.ts';
+import type { Page } from '../../../service/access/pages.ts';
 import type { SimulatedDecision, SimulationWish } from '../../../service/access/simulation.ts';
 import { operation } from '../../aws-query/operation.ts';
 import type { XmlMembers } from '../../aws-query/xml.ts';
 import { type InputOf, list, oneOf, required, structure, text } from '../../aws-shapes/shape.ts';
+import { pageAnswer, pageRequest } from '../answers.ts';
 import { arn, paging, policyDocument } from '../shapes.ts';
 
 const resourceName = text({ min: 1, max: 2048 });
@@ -63,6 +65,7 @@ function wishOf(input: CommonInput): SimulationWish {
     resourcePolicy: input.ResourcePolicy,
     callerArn: input.CallerArn,
     keys: keysOf(input.ContextEntries ?? []),
+    page: pageRequest(input),
   };
 }
 
@@ -76,16 +79,13 @@ function keysOf(entries: NonNullable<CommonInput['ContextEntries']>): Readonly<R
 
 const DECISIONS = { allowed: 'allowed', 'explicit-deny': 'explicitDeny', 'implicit-deny': 'implicitDeny' } as const;
 
-function answerOf(decisions: readonly SimulatedDecision[]): XmlMembers {
-  return {
-    EvaluationResults: decisions.map(({ action, resource, decision, origin }) => ({
-      EvalActionName: action,
-      EvalResourceName: resource,
-      EvalDecision: DECISIONS[decision.outcome],
-      MatchedStatements:
-        decision.decidedBy === null ? [] : [{ SourcePolicyId: decision.decidedBy.policy, SourcePolicyType: origin }],
-      MissingContextValues: [],
-    })),
-    IsTruncated: false,
-  };
+function answerOf(page: Page<SimulatedDecision>): XmlMembers {
+  return pageAnswer('EvaluationResults', page, ({ action, resource, decision, origin }) => ({
+    EvalActionName: action,
+    EvalResourceName: resource,
+    EvalDecision: DECISIONS[decision.outcome],
+    MatchedStatements:
+      decision.decidedBy === null ? [] : [{ SourcePolicyId: decision.decidedBy.policy, SourcePolicyType: origin }],
+    MissingContextValues: [],
+  }));
 }
