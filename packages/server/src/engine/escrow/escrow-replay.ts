@@ -21,8 +21,17 @@ export interface Replayed {
  * value, without a label; the rotation number is raised, so that the fence at the target is not ahead of ours. Pure.
  *
  * @param stored value the store has under the entry's version id; null if none
+ * @param knownUntil the newest moment the store knows of; a rotation it does not know is later, whatever its clock said
  */
-export function replayed(secret: SecretRecord, stored: SecretValue | null, entry: EscrowEntry): Replayed | null {
+export function replayed(
+  secret: SecretRecord,
+  stored: SecretValue | null,
+  told: EscrowEntry,
+  knownUntil: number,
+): Replayed | null {
+  const isLater = told.rotationNumber > (secret.rotation?.number ?? 0);
+  const newest = Math.max(knownUntil, ...secret.versions.map(({ createdAt }) => createdAt));
+  const entry = isLater ? { ...told, at: Math.max(told.at, newest + 1) } : told;
   const raised = withNumber(secret, entry.rotationNumber);
   const known = findVersion(secret, entry.versionId);
   const value: SecretValue = { kind: 'text', text: entry.text };

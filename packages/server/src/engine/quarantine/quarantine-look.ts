@@ -285,19 +285,22 @@ interface ValueFacts {
  */
 function valuesToTry(secret: SecretRecord, { currentId, knownUntil, atWork }: ValueFacts): readonly string[] {
   const previous = findLabelled(secret, PREVIOUS)?.id;
-  const newer = newerThanCurrent(secret, currentId);
+  const newer = newerThanCurrent(secret, currentId, atWork);
   const isUnseen = (id: string) => id === atWork || (findVersion(secret, id)?.createdAt ?? 0) > knownUntil;
   const unseen = newer.filter(isUnseen).slice(0, VALUES_TRIED - 1);
   const others = newer.filter((id) => !isUnseen(id));
   return [...unseen, currentId, ...others, ...(previous === undefined ? [] : [previous])].slice(0, VALUES_TRIED);
 }
 
-/** Versions with a value that were made after the current one, newest first: the journal's, and a pending one. */
-function newerThanCurrent(secret: SecretRecord, currentId: string): readonly string[] {
+/**
+ * Versions with a value that were made after the current one, newest first: the journal's, and a pending one. What a
+ * rotation is at is newer, also where a clock was set back meanwhile.
+ */
+function newerThanCurrent(secret: SecretRecord, currentId: string, atWork: string | null = null): readonly string[] {
   const since = findVersion(secret, currentId)?.createdAt ?? 0;
   const known = new Set([currentId, copyIdOf(currentId), findLabelled(secret, PREVIOUS)?.id]);
   return secret.versions
-    .filter((version) => version.hasValue && version.createdAt >= since && !known.has(version.id))
+    .filter(({ id, createdAt, hasValue }) => hasValue && !known.has(id) && (createdAt >= since || id === atWork))
     .reverse()
     .sort((a, b) => b.createdAt - a.createdAt)
     .map(({ id }) => id);

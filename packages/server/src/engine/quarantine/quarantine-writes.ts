@@ -105,7 +105,7 @@ export class QuarantineWrites {
     if (found === null && (await store.findSecret(entry.secretName)) !== null) throw nameTaken(entry);
     const secret = found?.record ?? recreated(entry);
     const stored = found === null ? null : await store.getValue(secret.id, entry.versionId);
-    const change = replayed(secret, stored, entry);
+    const change = replayed(secret, stored, entry, knownUntil);
     if (change === null) return 'known';
     await this.#commitReplay(found, change, entry);
     return found === null ? 'recreated' : 'added';

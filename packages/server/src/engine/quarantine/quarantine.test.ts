@@ -472,6 +472,19 @@ describe('a restored store', () => {
     assert.equal(await store.findSecret('gone'), null);
   });
 
+  it('takes the later value though the clock was set back before it was made', async () => {
+    const { open, accepts } = await openRestored(async ({ engine, rotate, backup }) => {
+      await rotate();
+      await backup();
+      engine.clock.skip(-24 * HOUR);
+      await rotate();
+    });
+    const quarantine = open();
+    await quarantine.look();
+    assert.deepEqual(await outcomes(quarantine), ['promoted']);
+    assert.equal(await accepts(CURRENT), true);
+  });
+
   it('keeps both where the journal knows another value under a version id that the store has', async () => {
     const { open, store, house, secret, secretId } = await openRestored(async ({ backup }) => backup());
     const { name, arn, versions } = await secret();
