@@ -41,10 +41,10 @@ describe('the budget of logins', () => {
     assert.equal(await login('refused'), began + 11 * MINUTE);
   });
 
-  test('counts a login whose server died before it was answered, and is shared by all servers', async () => {
+  test('counts a login whose server died before it was answered from when it was judged at the latest, and is shared by all servers', async () => {
     const { login, server, clock } = await open();
     for (let round = 0; round < 3; round += 1) await login('dies');
-    assert.equal(await server().spentUntil('app'), clock.now() + 10 * MINUTE);
+    assert.equal(await server().spentUntil('app'), clock.now() + 12 * MINUTE);
   });
 
   test('counts a login again whose server was paused meanwhile, since it is made only now', async () => {
@@ -60,7 +60,9 @@ describe('the budget of logins', () => {
     const charging = new LoginBudget({ store, clock, limit: LIMIT, boundary }).charge('app');
     await clock.advance(LIMIT.window);
     wake();
-    assert.deepEqual(await charging, { charge: { account: 'app', at: asked + LIMIT.window } });
+    const charged = await charging;
+    assert.ok('charge' in charged);
+    assert.equal(charged.charge.at, clock.now() + 2 * MINUTE);
   });
 
   test('never counts a target that could not be looked at, for however long', async () => {
@@ -145,8 +147,8 @@ describe('a rotation whose budget is spent', () => {
     await worker.tick();
     assert.match((await latest()).waitingFor ?? '', /3 logins of this credential were refused or went unanswered/);
     assert.deepEqual(target.calls, []);
-    assert.equal((await latest()).nextAttemptAt, clock.now() + 10 * MINUTE);
-    await pass(11 * MINUTE);
+    assert.equal((await latest()).nextAttemptAt, clock.now() + 12 * MINUTE);
+    await pass(13 * MINUTE);
     assert.equal((await latest()).state, 'done');
     assert.equal(await house.accepts(CURRENT), true);
   });

@@ -14,11 +14,17 @@ export interface LoginBudgetParts {
   readonly boundary?: BoundaryHook;
 }
 
-/** A login that may be made, and under which moment it was counted. */
+/** A login that may be made, and under which moment it is counted until it is known when its target judged it. */
 export interface LoginCharge {
   readonly account: string;
   readonly at: number;
 }
+
+/**
+ * Share of the window after which a login is judged at the latest, two minutes of ten: half of it until it is made, for
+ * which a server may stand still, half until it is given up. One that nobody hears of again is counted from then.
+ */
+const JUDGED_WITHIN = 1 / 5;
 
 export type Charged = { readonly charge: LoginCharge } | { readonly spentUntil: number };
 
@@ -72,7 +78,11 @@ export class LoginBudget {
 
   /** Whoever was paused since a login was counted would make it when it no longer counts. */
   isStale({ at }: LoginCharge): boolean {
-    return this.#parts.clock.now() - at >= this.limit.window / 2;
+    return this.#parts.clock.now() > at - this.#judgedWithin / 2;
+  }
+
+  get #judgedWithin(): number {
+    return this.limit.window * JUDGED_WITHIN;
   }
 
   async #charge(account: string): Promise<Charged> {
@@ -81,8 +91,9 @@ export class LoginBudget {
     await this.#change(account, (record) => {
       const now = clock.now();
       const until = spentUntil(record, this.limit, now);
-      answer = until === null ? { charge: { account, at: now } } : { spentUntil: until };
-      return until === null ? withLogin(record, this.limit, now) : record;
+      const at = now + this.#judgedWithin;
+      answer = until === null ? { charge: { account, at } } : { spentUntil: until };
+      return until === null ? withLogin(record, this.limit, now, at) : record;
     });
     if ('spentUntil' in answer) this.#waits += 1;
     return answer;
@@ -94,12 +105,13 @@ export class LoginBudget {
    * @returns null where the budget is spent
    */
   async charging(account: string): Promise<ChargeToCommit | null> {
-    const at = this.#parts.clock.now();
+    const now = this.#parts.clock.now();
+    const at = now + this.#judgedWithin;
     const id = keyOf(this.#parts.store, account);
     const entry = await this.#parts.store.get('login', id);
     const known = await this.#known(entry?.record ?? null);
-    if (spentUntil(known, this.limit, at) !== null) return null;
-    const record = withLogin(known, this.limit, at);
+    if (spentUntil(known, this.limit, now) !== null) return null;
+    const record = withLogin(known, this.limit, now, at);
     return { charge: { account, at }, write: loginWrite(id, entry, record) };
   }
 

@@ -32,18 +32,21 @@ export function spentUntil(record: LoginRecord | null, limit: LoginLimit, now: n
   return oldest === undefined ? null : oldest + limit.window;
 }
 
-/** The record with a login that is about to be made. Pure. */
-export function withLogin(record: LoginRecord | null, limit: LoginLimit, now: number): LoginRecord {
-  return { ...record, countedAt: [...countedLogins(record, limit, now), now].sort((a, b) => a - b) };
+/**
+ * The record with a login that is about to be made, or was. Pure.
+ *
+ * @param at when it is taken to be judged
+ */
+export function withLogin(record: LoginRecord | null, limit: LoginLimit, now: number, at: number = now): LoginRecord {
+  return { ...record, countedAt: [...countedLogins(record, limit, now), at].sort((a, b) => a - b) };
 }
 
 /**
  * What is known of an account in a store that took the place of a lost one: that may have spent the whole budget just
- * before, and what was written since the restore is known besides. Pure.
+ * before, what the backup knew of it included, and what was written since the restore. Pure.
  */
 export function afterRestore(record: LoginRecord | null, { logins }: LoginLimit, since: number): LoginRecord {
-  if (record?.since === since) return record;
-  return { countedAt: [...(record?.countedAt ?? []), ...Array<number>(logins).fill(since)], since };
+  return record?.since === since ? record : { countedAt: Array<number>(logins).fill(since), since };
 }
 
 /**
