@@ -236,6 +236,23 @@ const FOUND: Readonly<Record<string, History>> = {
       { server: 0, at: 29, fault: { kind: 'backup' } },
     ],
   },
+  'a server that dies while its target is slow to judge a login, and a pooler that is behind': {
+    ...{ seed: 1_588_726_319, strategy: 'single-user', admin: false, servers: 1, scheduled: false },
+    acts: ['rotate', 'look', 'cancel'],
+    faults: [
+      { server: 0, at: 5, fault: { kind: 'pooler-stale', milliseconds: 20 * 60_000 } },
+      { server: 0, at: 4, fault: { kind: 'target-slow', milliseconds: 9_000, times: 3 } },
+      { server: 0, at: 15, fault: { kind: 'dies' } },
+    ],
+  },
+  'a store lost in the middle of a rotation, whose clock had been set back by an hour': {
+    ...{ seed: 2_017_629_886, strategy: 'single-user', admin: false, servers: 1, scheduled: true },
+    acts: ['due', 'rotate', 'disaster', 'rotate', 'rotate'],
+    faults: [
+      { server: 0, at: 26, fault: { kind: 'clock-jumps', milliseconds: -60 * 60_000 } },
+      { server: 0, at: 55, fault: { kind: 'backup' } },
+    ],
+  },
   'a store that fails as the quarantine ends': {
     ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
     acts: ['rotate', 'rotate', 'disaster', 'rotate', 'rotate'],
