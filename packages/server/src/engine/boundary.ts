@@ -44,13 +44,16 @@ export const BOUNDARIES: readonly Boundary[] = DURABLE_POINTS.flatMap((point): B
 /** Called at each boundary; what it waits for, the rotation waits for. */
 export type BoundaryHook = (boundary: Boundary) => void | Promise<void>;
 
-/** Does a durable thing between its two boundaries. */
+/** Does a durable thing between its two boundaries; of several that become durable at once, between those of all. */
 export async function crossing<T>(
   hook: BoundaryHook | undefined,
-  point: DurablePoint,
+  points: DurablePoint | readonly DurablePoint[],
   act: () => Promise<T>,
 ): Promise<T> {
   if (hook === undefined) return act();
+  if (typeof points !== 'string')
+    return points.reduceRight((inner, point) => () => crossing(hook, point, inner), act)();
+  const point = points;
   await hook(`before:${point}`);
   const result = await act();
   await hook(`after:${point}`);

@@ -57,7 +57,7 @@ export class RotationJournal {
 
   /** @throws RekeyError `conflict` when somebody else wrote the record, or took the claim. */
   async write(
-    point: DurablePoint,
+    point: DurablePoint | readonly DurablePoint[],
     before: Entry<RotationRecord>,
     after: RotationRecord,
     held: HeldSecret | null,
@@ -131,7 +131,7 @@ export class RotationJournal {
   }
 
   async #commit(
-    point: DurablePoint,
+    point: DurablePoint | readonly DurablePoint[],
     before: Entry<RotationRecord>,
     record: RotationRecord,
     further: readonly StoreWrite[],

@@ -5,6 +5,7 @@ import { giveBackPrepaid } from '../target/prepaid-login.ts';
 import { decide } from './decide.ts';
 import type { HeldSecret } from './held-secrets.ts';
 import { withoutLeftover } from './leftover.ts';
+import { recordNow } from './outcome-ahead.ts';
 import { perform } from './perform.ts';
 import type { Decision } from './rotation.ts';
 import { inSwitchWindow, interrupted, takenUpBy, waiting } from './rotation-change.ts';
@@ -39,14 +40,18 @@ export class Runner {
   }
 
   async #move(held: HeldSecret, rotationId: string, letGo: () => boolean): Promise<number | null> {
-    let latest: Entry<RotationRecord> | null = null;
+    let latest: Written = null;
     for (let moves = 0; moves < MOST_MOVES; moves += 1) {
-      const read: Entry<RotationRecord> | null = latest ?? (await this.#read(held, rotationId, moves === 0));
+      const read: Written = latest ?? (await this.#read(held, rotationId, moves === 0));
       if (read === null) return null;
       const { record } = read;
       const rotationFunction = this.#findFunction(record.functionArn);
       const secret = (await this.#parts.store.get('secret', record.secretId))?.record ?? null;
       const decision = await decide(this.#parts, held, read, secret, rotationFunction);
+      if (read.ahead !== undefined && (decision.do !== 'step' || letGo())) {
+        latest = await recordNow(this.#parts.journal, read, held);
+        continue;
+      }
       if (decision.do === 'stop') return null;
       const { recovery } = decision;
       const entry = recovery === undefined ? read : { ...read, record: takenUpBy(record, recovery) };

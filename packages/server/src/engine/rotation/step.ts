@@ -5,11 +5,12 @@ import { PrepaidLogin } from '../target/prepaid-login.ts';
 import { findVersion } from '../versions.ts';
 import { isTemporary } from './cause.ts';
 import { afterFailure, failure, mayRaiseNumber, sentence } from './failure.ts';
+import { durable, recordLater, recordNow } from './outcome-ahead.ts';
 import { accountToProve, type Retired, retire } from './retirement.ts';
 import { ended, intending, type StepFailure, stepDone, stepFailed, waiting } from './rotation-change.ts';
 import { numbered } from './rotation-number.ts';
 import { end, holdBack, mayEnd } from './stop.ts';
-import { ask, isCurrentChanged, type Work, type Written } from './work.ts';
+import { ask, isCurrentChanged, type Rotating, type Work, type Written } from './work.ts';
 
 const FUNCTION_STEPS: Readonly<Record<'create' | 'set' | 'test' | 'finish', FunctionStep>> = {
   create: 'createSecret',
@@ -20,10 +21,12 @@ const FUNCTION_STEPS: Readonly<Record<'create' | 'set' | 'test' | 'finish', Func
 
 /** Tries a step: the intention on record first, then the act, then what came of it. */
 export async function tryStep(work: Work, step: RotationStep, underway: boolean): Promise<Written> {
+  const { entry, held, parts } = work;
   const admission = await admit(work, step);
-  if ('heldBackUntil' in admission) return holdBack(work, admission);
-  const alreadyMeant = underway && work.entry.record.doing?.step === step;
-  const at = { ...work, entry: alreadyMeant ? work.entry : await intend(work, step) };
+  if ('heldBackUntil' in admission)
+    return entry.ahead === undefined ? holdBack(work, admission) : recordNow(parts.journal, entry, held);
+  const alreadyMeant = underway && entry.record.doing?.step === step;
+  const at = { ...work, entry: alreadyMeant ? entry : await intend(work, step) };
   if (step === 'revoke') return recordRetirement(at, await retire(at, at.entry, admission), 'revoke-outcome');
   const invoked = await invoke(at, step);
   if (step === 'finish') return finished(at, 'failure' in invoked ? invoked.failure : null);
@@ -38,11 +41,14 @@ export async function tryStep(work: Work, step: RotationStep, underway: boolean)
 
 /** The login that proves an old value dead comes with its revocation. */
 async function intend(work: Work, step: RotationStep): Promise<Entry<RotationRecord>> {
-  const { entry, held, parts } = work;
-  const intention = intending(entry.record, step, parts.clock.now());
+  const { held, parts } = work;
+  const { entry, points } = durable(work.entry);
+  const intention = intending(work.entry.record, step, parts.clock.now());
   const account = step === 'revoke' ? await accountToProve(work) : null;
   const prepaid = new PrepaidLogin(parts.budget, account);
-  const intended = await parts.journal.write(`${step}-intent`, entry, intention, held, () => prepaid.writes());
+  const intended = await parts.journal.write([...points, `${step}-intent`], entry, intention, held, () =>
+    prepaid.writes(),
+  );
   prepaid.committed(held);
   return intended;
 }
@@ -52,9 +58,11 @@ async function recordStep(
   { entry, held, parts }: Work,
   step: 'create' | 'set' | 'test',
   { report, admission }: { readonly report: StepReport; readonly admission: Admitted },
-): Promise<Entry<RotationRecord>> {
-  const prepaid = new PrepaidLogin(parts.budget, step === 'set' ? (admission.account ?? null) : null);
+): Promise<Rotating> {
   const after = afterStep(entry.record, step, report, parts.clock.now());
+  // The value is durable, and found again whatever the record says.
+  if (step === 'create') return recordLater(entry, 'create-outcome', after, held);
+  const prepaid = new PrepaidLogin(parts.budget, step === 'set' ? (admission.account ?? null) : null);
   const further = async () => [...(await admission.settling()), ...(await prepaid.writes())];
   const written = await parts.journal.write(`${step}-outcome`, entry, after, held, further);
   prepaid.committed(held);
@@ -121,6 +129,8 @@ export async function recordRetirement(
   if ('heldBackUntil' in retired) return holdBack(work, retired);
   if ('failure' in retired) return fail(work, 'revoke', retired.failure);
   if (retired.record.state === 'done') return end(parts, entry, secret, retired.record, held, retired.told);
+  // What was promoted is settled again after a crash: that is asked of nobody but ourselves.
+  if (point === 'settlement') return recordLater(entry, point, retired.record, held);
   return parts.journal.write(point, entry, retired.record, held);
 }
 

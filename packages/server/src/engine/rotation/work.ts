@@ -1,5 +1,6 @@
 import { RekeyError, type RotationFunction, type RotationRecord, type SecretRecord } from '@rekey/core';
 import type { Entry } from '../../store/store.ts';
+import type { DurablePoint } from '../boundary.ts';
 import type { Holds } from '../order/hold.ts';
 import type { LoginBudget } from '../target/login-budget.ts';
 import type { TargetProofs } from '../target/target-proof.ts';
@@ -29,11 +30,20 @@ export interface Work {
   readonly held: HeldSecret;
   readonly rotationFunction: RotationFunction;
   readonly secret: SecretRecord;
-  readonly entry: Entry<RotationRecord>;
+  readonly entry: Rotating;
+}
+
+/** A rotation in hand. */
+export interface Rotating extends Entry<RotationRecord> {
+  /**
+   * The record is ahead of what is durable by the outcome of a step, which goes on record together with the next
+   * intention. Only what is found again by itself after a crash may wait for that.
+   */
+  readonly ahead?: { readonly of: RotationRecord; readonly point: DurablePoint };
 }
 
 /** The record as it was just written; null: read it again. */
-export type Written = Entry<RotationRecord> | null;
+export type Written = Rotating | null;
 
 export type Answer<T> =
   | { readonly answer: T }

@@ -35,7 +35,7 @@ const rotation: History = {
 /** A rotation by each strategy, and a worker that falls asleep at one of its effects while others rotate again. */
 function* latecomers(): Iterable<History> {
   for (const strategy of ['single-user', 'alternating-users'] as const)
-    for (let at = 3; at <= 60; at += 3) {
+    for (let at = 3; at <= 60; at += 1) {
       const fault = { kind: 'sleeps', milliseconds: 60 * 60_000 } as const;
       yield { ...rotation, strategy, acts: ['rotate', 'rotate'], faults: [{ server: at % 2, at, fault }] };
     }
@@ -275,11 +275,13 @@ interface Defect {
   readonly promise: string;
   readonly options: WorldOptions;
   /** Where it shows; by default among the first of the plan. */
-  readonly histories?: () => Iterable<History>;
+  readonly histories?: () => Iterable<History> | AsyncIterable<History>;
 }
 
 /** Histories of the plan in which a defect has to show. */
 const FEW = 60;
+/** The same for one that shows once in a hundred. */
+const MANY = 300;
 
 describe('the simulation can fail', () => {
   const DEFECTS: Readonly<Record<string, Defect>> = {
@@ -289,8 +291,11 @@ describe('the simulation can fail', () => {
     },
     'an escrow journal that forgets': { promise: '2:', options: { forgetsEscrow: true } },
     'a value given up before the target was seen to refuse it': {
-      promise: '2: a value that the target had been told of was given up',
-      options: { disk: { losesValues: true } },
+      ...{
+        promise: '2: a value that the target had been told of was given up',
+        options: { disk: { losesValues: true } },
+      },
+      histories: () => planned(MANY),
     },
     'a store that loses values': { promise: '3:', options: { disk: { losesValues: true } } },
     'an overlap that is cut short': { promise: '4:', options: { overlap: 60_000 } },

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import type { Boundary } from '../boundary.ts';
+import { openBench } from '../testing.ts';
+
+async function open(overlap: number, onBoundary: (boundary: Boundary, stop: () => Promise<void>) => void = () => {}) {
+  const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
+  const met: Boundary[] = [];
+  const bench = await openBench(
+    {
+      target,
+      settings: { strategy: 'alternating-users', overlap },
+      functions: (access, random) => {
+        const made = rotationFunctionFrom(fake(target), access, { random });
+        return () => made;
+      },
+    },
+    {
+      boundary: (boundary) => {
+        met.push(boundary);
+        onBoundary(boundary, () => bench.worker.stop());
+      },
+    },
+  );
+  await bench.begin();
+  const between = (first: Boundary, last: Boundary) => met.slice(met.indexOf(first), met.indexOf(last) + 1);
+  const audited = () => bench.engine.audited.map(({ action, outcome }) => `${action} ${outcome}`);
+  return { ...bench, between, audited };
+}
+
+describe('the outcome of a step', () => {
+  test('becomes durable at once with the intention of the next, before the target hears of that', async () => {
+    const { worker, latest, between, audited } = await open(0);
+    await worker.tick();
+    assert.equal((await latest()).state, 'done');
+    assert.deepEqual(between('before:create-outcome', 'after:create-outcome'), [
+      ...['before:create-outcome', 'before:set-intent'],
+      ...['after:set-intent', 'after:create-outcome'],
+    ]);
+    assert.deepEqual(between('before:settlement', 'after:settlement'), [
+      ...['before:settlement', 'before:revoke-intent'],
+      ...['after:revoke-intent', 'after:settlement'],
+    ]);
+    const steps = ['Begun', 'Created', 'Set', 'Tested', 'Promoted', 'Retiring', 'Done'];
+    assert.deepEqual(
+      audited(),
+      steps.map((step) => `rekey:Rotation${step} allowed`),
+    );
+  });
+
+  test('is recorded by itself where something else follows', async () => {
+    const { worker, latest, between, audited } = await open(60_000);
+    await worker.tick();
+    assert.equal((await latest()).state, 'retiring');
+    assert.deepEqual(between('before:settlement', 'after:settlement'), ['before:settlement', 'after:settlement']);
+    assert.equal(audited().at(-1), 'rekey:RotationRetiring allowed');
+  });
+
+  test('is recorded by itself by a worker that is told to stop, and the next step is not begun', async () => {
+    let stopped: Promise<void> = Promise.resolve();
+    const { worker, latest, target, clock } = await open(0, (boundary, stop) => {
+      if (boundary === 'after:value') stopped = stop();
+    });
+    worker.start();
+    await clock.advance(1_000);
+    await stopped;
+    assert.deepEqual([(await latest()).state, (await latest()).doing], ['created', null]);
+    assert.deepEqual(target.calls, ['probe app', 'create app']);
+  });
+});
