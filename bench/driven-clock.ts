@@ -38,6 +38,16 @@ export class DrivenClock implements Clock {
     });
   }
 
+  alarm(milliseconds: number, ring: () => void): () => void {
+    const wake = () => {
+      this.#sleepers.delete(sleeper);
+      ring();
+    };
+    const sleeper = { at: this.#now + milliseconds, wake };
+    this.#sleepers.add(sleeper);
+    return () => this.#sleepers.delete(sleeper);
+  }
+
   /** Lets time pass, waking each sleeper at its moment and letting it do what it then does. */
   async advance(milliseconds: number): Promise<void> {
     const until = this.#now + milliseconds;

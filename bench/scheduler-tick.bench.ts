@@ -102,7 +102,7 @@ function plannedSecret(number: number, base: number): SecretRecord {
 
 async function measureTicks(store: Store, base: number): Promise<readonly number[]> {
   let now = base;
-  const clock: Clock = { now: () => now, sleep: () => Promise.resolve() };
+  const clock: Clock = { now: () => now, sleep: () => Promise.resolve(), alarm: () => () => {} };
   const { worker, begun } = openWorker(store, clock);
   const ticks: number[] = [];
   for (let tick = 0; tick < TICKS; tick++) {

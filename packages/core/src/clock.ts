@@ -4,6 +4,11 @@ export interface Clock {
   now(): number;
   /** Resolves after the given milliseconds, or at once when the signal aborts. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+  /**
+   * Calls `ring` once after the given milliseconds, unless what is returned is called before: for what is nearly always
+   * called off, which a sleep and a signal to end it make several times as dear.
+   */
+  alarm(milliseconds: number, ring: () => void): () => void;
 }
 
 /** The machine's own clock. Waiting on it does not keep the process alive. */
@@ -21,4 +26,9 @@ export const systemClock: Clock = {
       timer.unref();
       signal?.addEventListener('abort', finish, { once: true });
     }),
+  alarm: (milliseconds, ring) => {
+    const timer = setTimeout(ring, milliseconds);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
 };

@@ -28,6 +28,14 @@ export class HandClock implements Clock {
     });
   }
 
+  alarm(milliseconds: number, ring: () => void): () => void {
+    const sleeper = { until: this.#now + milliseconds, wake: ring };
+    this.#sleepers.push(sleeper);
+    return () => {
+      this.#sleepers = this.#sleepers.filter((other) => other !== sleeper);
+    };
+  }
+
   /** Moves on and lets everybody who woke finish what they do without waiting for anything slow. */
   async advance(milliseconds: number): Promise<void> {
     this.#now += milliseconds;

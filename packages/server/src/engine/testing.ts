@@ -76,6 +76,18 @@ export class FakeClock implements Clock {
     });
   }
 
+  alarm(milliseconds: number, ring: () => void): () => void {
+    const sleeper = {
+      at: this.#now + milliseconds,
+      wake: () => {
+        this.#sleepers.delete(sleeper);
+        ring();
+      },
+    };
+    this.#sleepers.add(sleeper);
+    return () => this.#sleepers.delete(sleeper);
+  }
+
   /** Time passes while whoever has this clock stands still: it tells the new time before anybody wakes up. */
   skip(milliseconds: number): void {
     this.#now += milliseconds;

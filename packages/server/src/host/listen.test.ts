@@ -306,6 +306,7 @@ test('TLS serves its certificate, and a renewed one as soon as both files fit', 
         look = resolve;
         signal?.addEventListener('abort', () => resolve(), { once: true });
       }),
+    alarm: () => () => {},
   };
   const { port, endpoint } = await started(context, { tls, clock, host: '127.0.0.1' });
   assert.match(endpoint, /^https:\/\/127\.0\.0\.1:\d+$/);

@@ -17,26 +17,24 @@ export async function withDeadline<T>(
   call: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const over = new AbortController();
-  const finished = new AbortController();
-  const letGo = () => over.abort('over');
+  let tell: () => void = () => {};
+  const letGo = () => {
+    over.abort('over');
+    tell();
+  };
   signal.addEventListener('abort', letGo, { once: true });
   if (signal.aborted) letGo();
-  void clock.sleep(milliseconds, finished.signal).then(() => finished.signal.aborted || over.abort('over'));
+  const callOff = clock.alarm(milliseconds, letGo);
   try {
     return await Promise.race([
       call(over.signal),
-      aborted(over.signal, `${what} took longer than ${milliseconds / 1_000} s`),
+      new Promise<never>((_, reject) => {
+        tell = () => reject(new RotatorError('unreachable', `${what} took longer than ${milliseconds / 1_000} s`));
+        if (over.signal.aborted) tell();
+      }),
     ]);
   } finally {
-    finished.abort('finished');
+    callOff();
     signal.removeEventListener('abort', letGo);
   }
-}
-
-function aborted(signal: AbortSignal, message: string): Promise<never> {
-  return new Promise((_, reject) => {
-    const fail = () => reject(new RotatorError('unreachable', message));
-    if (signal.aborted) fail();
-    else signal.addEventListener('abort', fail, { once: true });
-  });
 }

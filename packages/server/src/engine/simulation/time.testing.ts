@@ -87,4 +87,17 @@ export class SimulatedClock implements Clock {
       return undefined;
     });
   }
+
+  alarm(milliseconds: number, ring: () => void): () => void {
+    const sleeper: Sleeper = {
+      at: this.#time.now + milliseconds,
+      clock: this,
+      wake: () => {
+        this.#time.remove(sleeper);
+        ring();
+      },
+    };
+    this.#time.add(sleeper);
+    return () => this.#time.remove(sleeper);
+  }
 }
