@@ -16,6 +16,7 @@ import {
   type SecretDescription,
   type StepReport,
 } from '@rekey/core';
+import type { CredentialFields } from './support/credential.ts';
 import { guardAdmin, guardPending, membersOf } from './support/guard.ts';
 import { KnownSecrets } from './support/scrub.ts';
 
@@ -191,24 +192,29 @@ async function sharesAccount(call: Call, secretArn: string, versionId: string): 
   const current = await currentOf(call, description);
   const other = await call.access.getValue(description.arn, { versionId });
   if (other === null || other === current) return true;
-  const hasAdmin = typeof membersOf(current)?.masterarn === 'string';
+  const members = membersOf(current);
+  const hasAdmin = typeof members?.masterarn === 'string';
   const { strategy } = chooseStrategy(description.settings, call.rotator.strategies, hasAdmin);
   if (strategy === 'dual-password' || strategy === 'two-keys') return false;
-  return membersOf(current)?.username === membersOf(other)?.username;
+  return members?.username === membersOf(other)?.username;
 }
 
 async function accountsOf(call: Call, secretArn: string, versionId: string): Promise<LoginAccounts> {
   const value = await call.access.getValue(secretArn, { versionId });
   if (value === null) return { own: null, admin: null };
-  const named = membersOf(value)?.masterarn;
+  const members = membersOf(value);
+  const named = members?.masterarn;
   const admin =
     typeof named === 'string' && named !== '' ? await call.access.getValue(named, { label: CURRENT }) : null;
-  return { own: accountOf(call.rotator, value), admin: admin === null ? null : accountOf(call.rotator, admin) };
+  return {
+    own: accountOf(call.rotator, value, members),
+    admin: admin === null ? null : accountOf(call.rotator, admin, membersOf(admin)),
+  };
 }
 
-function accountOf(rotator: Rotator, credential: string): string | null {
+function accountOf(rotator: Rotator, credential: string, members: CredentialFields | null): string | null {
   const target = rotator.target(credential);
-  const username = membersOf(credential)?.username;
+  const username = members?.username;
   return target === '' || typeof username !== 'string' ? null : `${target} ${username}`;
 }
 

@@ -45,15 +45,17 @@ export const BOUNDARIES: readonly Boundary[] = DURABLE_POINTS.flatMap((point): B
 export type BoundaryHook = (boundary: Boundary) => void | Promise<void>;
 
 /** Does a durable thing between its two boundaries; of several that become durable at once, between those of all. */
-export async function crossing<T>(
+export function crossing<T>(
   hook: BoundaryHook | undefined,
   points: DurablePoint | readonly DurablePoint[],
   act: () => Promise<T>,
 ): Promise<T> {
   if (hook === undefined) return act();
-  if (typeof points !== 'string')
-    return points.reduceRight((inner, point) => () => crossing(hook, point, inner), act)();
-  const point = points;
+  if (typeof points === 'string') return between(hook, points, act);
+  return points.reduceRight((inner, point) => () => between(hook, point, inner), act)();
+}
+
+async function between<T>(hook: BoundaryHook, point: DurablePoint, act: () => Promise<T>): Promise<T> {
   await hook(`before:${point}`);
   const result = await act();
   await hook(`after:${point}`);

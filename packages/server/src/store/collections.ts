@@ -14,6 +14,7 @@ import type {
 } from '@rekey/core';
 import type { BreachRecord } from './breach-record.ts';
 import type { FingerprintRecord } from './fingerprints.ts';
+import { Lru } from './lru.ts';
 import { turnIndex } from './turn-index.ts';
 
 /** Everything rekey keeps, by collection. A new kind of record is a line here and one in {@link INDEXES}. */
@@ -219,8 +220,15 @@ export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
  * few can be looked at every minute without a scan. Twelve hexadecimal digits, of a circle that begins at zero.
  */
 export function phaseOf(secretId: string): string {
-  return hash('sha256', `phase ${secretId}`, 'hex').slice(0, 12);
+  const known = phases.get(secretId);
+  if (known !== undefined) return known;
+  const phase = hash('sha256', `phase ${secretId}`, 'hex').slice(0, 12);
+  phases.set(secretId, phase, 1);
+  return phase;
 }
+
+/** Each write of a secret's record asks for it, a dozen of them in one rotation. */
+const phases = new Lru<string>({ entries: 20_000, size: 20_000 });
 
 /** While a rotation is at work nothing is planned, yet its deadline stands: that is how being overdue is noticed. */
 function rotationIndex(rotation: SecretRotation | null): Readonly<Record<string, string>> {

@@ -469,6 +469,7 @@ function valuesIn(writes: readonly StoreWrite[]): readonly PlacedValue[] {
 }
 
 function refuseRepeats(writes: readonly StoreWrite[]): void {
+  if (writes.length < 2) return;
   const seen = new Set(writes.map(({ collection, id }) => `${collection}\0${id}`));
   if (seen.size < writes.length) throw new RekeyError('bug', 'A commit writes the same record twice.');
 }

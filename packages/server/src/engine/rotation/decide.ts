@@ -3,7 +3,7 @@ import type { Entry } from '../../store/store.ts';
 import { type Hold, heldPhase } from '../order/hold.ts';
 import { findLabelled } from '../versions.ts';
 import type { HeldSecret } from './held-secrets.ts';
-import { lookAtRetirement } from './retirement-facts.ts';
+import { isRetirementAsked, lookAtRetirement } from './retirement-facts.ts';
 import { type Abilities, type Decision, next } from './rotation.ts';
 import { ENDED } from './rotation-change.ts';
 import type { RunnerParts } from './work.ts';
@@ -17,13 +17,17 @@ export async function decide(
   rotationFunction: RotationFunction | null,
 ): Promise<Decision> {
   const { record } = entry;
-  const before = secret === null ? null : await ahead(parts, record, secret);
-  const hold = secret === null ? null : await holdOf(parts, record, secret);
+  const aheadId = aheadOf(record, secret);
+  const before = aheadId === null ? null : await findOpen(parts, aheadId);
+  const phase = secret === null ? null : heldPhase(record);
+  const hold = secret === null || phase === null ? null : await holdOf(parts, record, secret, phase);
   const facts = { now: parts.clock.now(), secret, ahead: before, hold };
   if (rotationFunction !== null && secret !== null) {
     const abilities = abilitiesOf(rotationFunction);
     const targetProven = record.state !== 'due' || (await isProven(parts, rotationFunction, secret));
-    const retirement = await lookAtRetirement({ parts, held, rotationFunction, secret, entry });
+    const retirement = isRetirementAsked(record, facts.now)
+      ? await lookAtRetirement({ parts, held, rotationFunction, secret, entry })
+      : null;
     return next(record, { ...facts, abilities, targetProven, retirement });
   }
   const decision = next(record, { ...facts, abilities: NO_ABILITIES, targetProven: true });
@@ -34,26 +38,24 @@ export async function decide(
   return { do: 'block', why };
 }
 
-async function holdOf(
+function holdOf(
   { holds, clock }: RunnerParts,
   record: RotationRecord,
   secret: SecretRecord,
+  phase: 'begin' | 'retirement',
 ): Promise<Hold | null> {
   const question = { now: clock.now(), rotation: record };
-  const phase = heldPhase(record);
-  if (phase === null) return null;
   return phase === 'begin' ? holds.onBegin(secret, question) : holds.onRetirement(secret, question);
 }
 
-/** The rotation whose overlap this one waits for. */
-async function ahead(
-  parts: RunnerParts,
-  record: RotationRecord,
-  { rotation }: SecretRecord,
-): Promise<RotationRecord | null> {
-  const activeId = rotation?.activeRotationId ?? null;
-  if (activeId === null || activeId === record.id) return null;
-  const active = (await parts.store.get('rotation', activeId))?.record ?? null;
+/** Id of the rotation whose overlap this one waits for. */
+function aheadOf({ id }: RotationRecord, secret: SecretRecord | null): string | null {
+  const activeId = secret?.rotation?.activeRotationId ?? null;
+  return activeId === id ? null : activeId;
+}
+
+async function findOpen({ store }: RunnerParts, rotationId: string): Promise<RotationRecord | null> {
+  const active = (await store.get('rotation', rotationId))?.record ?? null;
   return active === null || ENDED.has(active.state) ? null : active;
 }
 

@@ -1,3 +1,4 @@
+import type { RotationRecord } from '@rekey/core';
 import type { HolderRecord } from '../../store/collections.ts';
 import { deadlineOf } from '../holders/retirement-deadline.ts';
 import { decideRetirement, type RetirementDecision, type RetirementFacts } from '../holders/retirement-gate.ts';
@@ -10,16 +11,26 @@ export interface HolderList {
   list(secretId: string): Promise<readonly HolderRecord[]>;
 }
 
+/** Whether it is the question: the overlap is over, and revoking was not begun. */
+export function isRetirementAsked({ state, doing, retireAt }: RotationRecord, now: number): boolean {
+  return state === 'retiring' && doing === null && retireAt !== null && retireAt <= now;
+}
+
 /**
- * Looks whether the old value may die now; null where that is not the question: before the end of the overlap, where
- * there is nothing to revoke, and once revoking was begun. The target is asked for sessions only when nothing else keeps
+ * Looks whether the old value may die now; null where there is nothing to revoke or {@link isRetirementAsked} says that it
+ * is not the question. The target is asked for sessions only when nothing else keeps
  * the old value alive.
  */
 export async function lookAtRetirement(work: Work): Promise<RetirementDecision<HolderRecord> | null> {
-  const { state, doing, retireAt, previousVersionId: versionId, cause } = work.entry.record;
+  const { retireAt, previousVersionId: versionId, cause } = work.entry.record;
   const now = work.parts.clock.now();
-  const isAsked = state === 'retiring' && doing === null && retireAt !== null && retireAt <= now;
-  if (!isAsked || versionId === null || work.rotationFunction.revoke === undefined) return null;
+  if (
+    !isRetirementAsked(work.entry.record, now) ||
+    retireAt === null ||
+    versionId === null ||
+    work.rotationFunction.revoke === undefined
+  )
+    return null;
   const gated = cause !== 'breach';
   const holders = await work.parts.holders.list(work.secret.id);
   const retireBy = deadlineOf(work.entry.record);
