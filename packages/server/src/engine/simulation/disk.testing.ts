@@ -147,6 +147,17 @@ export class SimulatedDisk {
     return new Map([...this.#records].map(([collection, records]) => [collection, new Map(records)]));
   }
 
+  /** A disk as another was in the beginning, after its first commit. */
+  static begun(snapshot: Snapshot, defects: DiskDefects = {}): SimulatedDisk {
+    const disk = new SimulatedDisk(defects);
+    disk.revision = 1;
+    for (const [collection, records] of snapshot) {
+      disk.#records.set(collection, new Map(records));
+      for (const id of records.keys()) disk.#changes.push({ revision: 1, collection, id });
+    }
+    return disk;
+  }
+
   /** A disk with what a backup holds: revisions start again, claims and changes are gone. */
   static restored(snapshot: Snapshot): SimulatedDisk {
     const disk = new SimulatedDisk();

@@ -82,13 +82,15 @@ export class Effects {
 
   /** A write to the store. */
   async store<T>(name: string, write: () => T): Promise<T> {
-    await this.point('before', name);
+    const before = this.point('before', name);
+    if (before !== null) await before;
     if (this.storeFails > 0) {
       this.storeFails -= 1;
       throw storeAway();
     }
     const result = write();
-    await this.point('after', name);
+    const after = this.point('after', name);
+    if (after !== null) await after;
     if (this.storeRepliesLost > 0) {
       this.storeRepliesLost -= 1;
       throw storeAway();

@@ -6,7 +6,7 @@ import { ENDED, inSwitchWindow } from '../rotation/rotation-change.ts';
 import { DEFAULT_LOGIN_LIMIT } from '../target/login-count.ts';
 import { findLabelled } from '../versions.ts';
 import type { SimulatedDisk } from './disk.testing.ts';
-import { loginIn, type SimulatedTarget } from './target.testing.ts';
+import { type Login, loginIn, type SimulatedTarget } from './target.testing.ts';
 
 export interface PromisesParts {
   readonly secretId: string;
@@ -46,6 +46,8 @@ export class Promises {
   readonly #states = new Map<string, RotationRecord>();
   readonly #overlapping = new Set<string>();
   #drift: DriftRecord | null = null;
+  /** What is current; found anew when the secret or a value was written. */
+  #current: Login | null = null;
   #othersEver = false;
   #isRestored = false;
   #mostRefused = DEFAULT_LOGIN_LIMIT.logins;
@@ -73,6 +75,7 @@ export class Promises {
       // Only the store that was lost knew that it had given up a value which this one still has.
       this.#dropped.delete(loginIn(value.text).password);
     }
+    this.#findCurrent();
   }
 
   get secret(): SecretRecord {
@@ -86,9 +89,8 @@ export class Promises {
   }
 
   get isCurrentAccepted(): boolean {
-    const text = this.textOf(CURRENT);
-    if (text === null) return false;
-    const { username, password } = loginIn(text);
+    if (this.#current === null) return false;
+    const { username, password } = this.#current;
     return this.#parts.target.accepts(username, password);
   }
 
@@ -159,25 +161,31 @@ export class Promises {
   }
 
   #committed({ writes, fences = [] }: Batch): void {
-    let values = false;
+    let [values, current] = [false, false];
     for (const { key, fence } of fences)
       if (fence !== this.#disk.fenceOf(key)) this.break('5: a worker wrote under a claim that another has taken since');
     for (const { collection, id } of writes) {
       if (collection === 'rotation') this.#rotationWritten(id, fences.length > 0);
       else if (collection === 'value') values = this.#valueWritten(id) || values;
       else if (collection === 'drift') this.#driftWritten(id);
+      if (collection === 'secret' || collection === 'value') current = true;
     }
-    const { secretId } = this.#parts;
-    const current = findLabelled(this.secret, CURRENT);
-    const text = current === null ? undefined : this.#values.get(`${secretId}/${current.id}`);
-    if (current === null || text === undefined) {
+    if (current) this.#findCurrent();
+    if (this.#current === null) {
       if (!this.restoring) this.break('3: there is no current value');
       return;
     }
-    this.#everCurrent.set(`${secretId}/${current.id}`, text);
     if (values && !this.restoring) this.checkKept();
     this.#checkCurrent('a commit');
     this.#checkOverlaps();
+  }
+
+  #findCurrent(): void {
+    const version = findLabelled(this.secret, CURRENT);
+    const id = `${this.#parts.secretId}/${version?.id}`;
+    const text = version === null ? undefined : this.#values.get(id);
+    this.#current = text === undefined ? null : loginIn(text);
+    if (text !== undefined) this.#everCurrent.set(id, text);
   }
 
   #rotationWritten(id: string, isClaimed: boolean): void {

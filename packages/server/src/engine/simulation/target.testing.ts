@@ -227,7 +227,7 @@ async function revoke(rotator: Rotator, { defects }: SimulatedTarget, request: P
   return { findings: [], endedSessions: 0 };
 }
 
-interface Login {
+export interface Login {
   readonly username: string;
   readonly password: string;
 }

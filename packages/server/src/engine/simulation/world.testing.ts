@@ -1,13 +1,12 @@
-import { CURRENT, DEFAULT_ROTATION_SETTINGS, type Logger, RekeyError, type SecretRecord } from '@rekey/core';
+import { type Logger, RekeyError } from '@rekey/core';
 import type { RecordSeal } from '../../store/sealed-record.ts';
 import { MemoryEscrowJournal } from '../escrow/escrow.ts';
-import { planned } from '../schedule/plan-next.ts';
-import { addVersion } from '../versions.ts';
+import { BEGINNING, beginningOf, SECRET } from './beginning.testing.ts';
 import { type DiskDefects, SimulatedDisk, type Snapshot } from './disk.testing.ts';
 import { Effects, MOST_EFFECTS } from './effects.testing.ts';
 import type { Fault } from './fault.testing.ts';
 import type { History } from './history.testing.ts';
-import { handedOver, plainWrites, written } from './plain-keyring.testing.ts';
+import { handedOver, written } from './plain-keyring.testing.ts';
 import { Promises } from './promises.testing.ts';
 import { SeededRandom } from './random.testing.ts';
 import { type SimulatedServer, startSimulatedServer } from './server.testing.ts';
@@ -15,9 +14,6 @@ import { ADMIN_PASSWORD, FIRST_PASSWORD, SimulatedTarget, type TargetDefects } f
 import { SimulatedClock, SimulatedTime } from './time.testing.ts';
 
 export const OVERLAP = 10 * 60_000;
-export const INTERVAL = 2 * 3_600_000;
-const BEGINNING = Date.UTC(2030, 0, 1);
-const SECRET = 'secret-app';
 /** Far beyond what any history takes: some days. Milliseconds. */
 const MOST_TIME = 90 * 86_400_000;
 
@@ -64,11 +60,13 @@ export class World {
     this.random = new SeededRandom(history.seed);
     this.time.onEnd = () => this.exhaust('the end of its time');
     this.target = new SimulatedTarget(this.time, options.target);
-    this.disk = new SimulatedDisk(options.disk);
+    this.disk = SimulatedDisk.begun(
+      beginningOf(history, options.overlap ?? OVERLAP, options.written ?? false),
+      options.disk,
+    );
     this.journal = new WatchedJournal(this.journaled, options.forgetsEscrow ?? false);
     this.keyring = options.written === true ? written : handedOver;
     this.#share();
-    this.disk.commit({ writes: plainWrites(this.keyring, this.#beginning(options.overlap ?? OVERLAP)) });
     const { target, journaled } = this;
     this.promises = new Promises(this.disk, { secretId: SECRET, target, journaled, overlap: OVERLAP });
     for (let server = 0; server < history.servers; server += 1) this.addServer();
@@ -144,46 +142,6 @@ export class World {
     if (this.history.servers > 1) this.disk.clock = () => this.time.now;
   }
 
-  #beginning(overlap: number) {
-    const { strategy, admin, scheduled } = this.history;
-    const rule = scheduled ? ({ kind: 'every', every: INTERVAL } as const) : ({ kind: 'manual' } as const);
-    const secret = secretOf('app', BEGINNING);
-    const rotation = {
-      enabled: true,
-      functionArn: 'rekey-fake',
-      rule,
-      settings: { ...DEFAULT_ROTATION_SETTINGS, strategy, overlap },
-      number: 0,
-      lastRotatedAt: null,
-      plannedAt: null,
-      deadlineAt: null,
-      activeRotationId: null,
-      queuedRotationId: null,
-    };
-    const text = (username: string, password: string) =>
-      JSON.stringify({ engine: 'fake', host: 'db', username, password, ...(admin && { masterarn: 'admin' }) });
-    const value = (name: string, password: string) =>
-      ({
-        collection: 'value',
-        id: `secret-${name}/${name}-first`,
-        record: { kind: 'text', text: text(name, password) },
-      }) as const;
-    const named = (name: string) =>
-      ({ collection: 'name', id: `name ${name}`, record: { secretId: `secret-${name}` } }) as const;
-    return [
-      {
-        collection: 'secret',
-        id: SECRET,
-        record: { ...secret, rotation: planned(rotation, SECRET, BEGINNING) },
-      } as const,
-      { collection: 'secret', id: 'secret-admin', record: secretOf('admin', BEGINNING) } as const,
-      value('app', FIRST_PASSWORD),
-      value('admin', ADMIN_PASSWORD),
-      named('app'),
-      named('admin'),
-    ];
-  }
-
   #moment(): string {
     return new Date(this.time.now).toISOString().slice(8, 23);
   }
@@ -239,24 +197,4 @@ class WatchedJournal extends MemoryEscrowJournal {
     await super.append(entry);
     this.#known.add(JSON.parse(entry.text).password);
   }
-}
-
-function secretOf(name: string, now: number): SecretRecord {
-  const bare: SecretRecord = {
-    id: `secret-${name}`,
-    name,
-    arn: `arn:aws:secretsmanager:us-east-1:000000000000:secret:${name}-AbCdEf`,
-    description: null,
-    kmsKeyId: null,
-    tags: null,
-    type: null,
-    createdAt: now,
-    changedAt: now,
-    lastAccessedDay: null,
-    deletedAt: null,
-    purgeAt: null,
-    versions: [],
-    rotation: null,
-  };
-  return addVersion(bare, { id: `${name}-first`, hasValue: true, kmsKeyId: null }, [CURRENT], now);
 }
