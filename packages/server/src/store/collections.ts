@@ -13,7 +13,7 @@ import type {
   UserRecord,
 } from '@rekey/core';
 import type { BreachRecord } from './breach-record.ts';
-import type { FingerprintRecord } from './fingerprints.ts';
+import type { FingerprintRecord } from './fingerprint-record.ts';
 import { Lru } from './lru.ts';
 import { turnIndex } from './turn-index.ts';
 

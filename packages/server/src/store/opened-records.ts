@@ -1,7 +1,7 @@
 import type { CollectionName, Collections } from './collections.ts';
+import type { Entry } from './entry.ts';
 import { Lru } from './lru.ts';
 import { deepFrozen } from './record-form.ts';
-import type { Entry } from './store.ts';
 
 /**
  * What a scheduler looks at again and again, and a rotation writes and then reads. Of all else a second look is rare; a

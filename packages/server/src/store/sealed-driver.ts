@@ -1,8 +1,8 @@
 import type { Keyring } from '../seal/keyring.ts';
 import type { CollectionName } from './collections.ts';
 import type { CommitResult, StoreDriver, StoredRecord } from './driver.ts';
+import type { CommitOptions, StoreWrite } from './entry.ts';
 import { openRecord, sealWrite } from './sealed-record.ts';
-import type { CommitOptions, StoreWrite } from './store.ts';
 import { KEYRING, type StoreKeys } from './store-keys.ts';
 
 /** Keyrings that may change under one commit; each change is a step of a rotation of keys, minutes apart. */

@@ -1,8 +1,8 @@
 import type { Keyring } from '../seal/keyring.ts';
 import { type CollectionName, type Collections, INDEXES } from './collections.ts';
 import type { StoredRecord, Write } from './driver.ts';
+import type { Entry, StoreWrite } from './entry.ts';
 import { decodeRecord, encodeRecord } from './record-form.ts';
-import type { Entry, StoreWrite } from './store.ts';
 
 /** How a record becomes bytes to be sealed, and one again. */
 export interface RecordForm {

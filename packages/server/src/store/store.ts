@@ -24,7 +24,6 @@ import type { Keyring } from '../seal/keyring.ts';
 import { CacheFeed, type ForgetfulCache } from './cache-feed.ts';
 import type { CollectionName, Collections } from './collections.ts';
 import type {
-  Batch,
   Change,
   Claim,
   ClaimRequest,
@@ -35,6 +34,7 @@ import type {
   StoredRecord,
 } from './driver.ts';
 import { type DurationCounts, Durations } from './durations.ts';
+import type { CommitOptions, Entry, ListedEntry, StoreWrite } from './entry.ts';
 import { fingerprintWrites, type PlacedValue } from './fingerprints.ts';
 import { Lru } from './lru.ts';
 import { OpenedRecords } from './opened-records.ts';
@@ -46,38 +46,13 @@ import type { Soon } from './soon.ts';
 import { StagedDriver } from './staged-driver.ts';
 import { KEYRING, type StoreKeys } from './store-keys.ts';
 
+export type { CommitOptions, Entry, ListedEntry, StoreWrite } from './entry.ts';
+
 /** A group commit on a common disk takes some milliseconds. Seconds. */
 const COMMIT_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
 
 /** The first one guesses; the others read. Only who writes the same value at the same moment is in the way. */
 const INDEX_ATTEMPTS = 6;
-
-/** A record as it was read. */
-export interface Entry<T> {
-  readonly id: string;
-  /** Revision of the commit that wrote it; give it back as `expect`. */
-  readonly revision: number;
-  readonly record: T;
-}
-
-/** A record to put (or, with null, to delete), and optionally the revision it must have: 0 for absent. */
-export type StoreWrite = {
-  [K in CollectionName]: {
-    readonly collection: K;
-    readonly id: string;
-    readonly record: Collections[K] | null;
-    readonly expect?: number;
-  };
-}[CollectionName];
-
-/** A listed record with the value it is sorted by; null in lists by id. */
-export type ListedEntry<T> = Entry<T> & { readonly indexValue: string | null };
-
-/** What must hold besides the writes' own expectations. */
-export interface CommitOptions {
-  readonly checks?: Batch['checks'];
-  readonly fences?: Batch['fences'];
-}
 
 export interface StoreOptions {
   readonly driver: StoreDriver;

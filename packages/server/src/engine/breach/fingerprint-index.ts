@@ -1,11 +1,7 @@
 import { type Clock, RekeyError, type SecretValue } from '@rekey/core';
 import { leakedTexts, partsOf } from '../../store/fingerprint-parts.ts';
-import {
-  type FingerprintPlace,
-  type FingerprintRecord,
-  fingerprintOf,
-  fingerprintWrites,
-} from '../../store/fingerprints.ts';
+import type { FingerprintPlace, FingerprintRecord } from '../../store/fingerprint-record.ts';
+import { fingerprintOf, fingerprintWrites } from '../../store/fingerprints.ts';
 import type { Entry, ListedEntry, Store, StoreWrite } from '../../store/store.ts';
 import type { PeriodicJob } from '../schedule/worker.ts';
 

@@ -2,9 +2,10 @@ import { CURRENT, type RotationFunction, type RotationRecord, type SecretRecord 
 import type { Entry } from '../../store/store.ts';
 import { type Hold, heldPhase } from '../order/hold.ts';
 import { findLabelled } from '../versions.ts';
+import type { Abilities, Decision } from './decision.ts';
 import type { HeldSecret } from './held-secrets.ts';
 import { isRetirementAsked, lookAtRetirement } from './retirement-facts.ts';
-import { type Abilities, type Decision, next } from './rotation.ts';
+import { next } from './rotation.ts';
 import { ENDED } from './rotation-change.ts';
 import type { RunnerParts } from './work.ts';
 

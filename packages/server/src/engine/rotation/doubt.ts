@@ -1,8 +1,8 @@
 import type { RotationRecord } from '@rekey/core';
 import { isTemporary } from './cause.ts';
+import type { Doubt } from './decision.ts';
 import type { Finding } from './doubt-resolver.ts';
 import { DOUBT_RETRY, retryAfter, URGENT_RETRY } from './retry.ts';
-import type { Doubt } from './rotation.ts';
 import { inSwitchWindow, intending, notTaken, setsOfValue, stepDone, waiting } from './rotation-change.ts';
 
 /**

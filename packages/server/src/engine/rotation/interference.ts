@@ -1,7 +1,7 @@
 import { CURRENT, PENDING, type RotationRecord, type SecretRecord } from '@rekey/core';
 import { findLabelled, findVersion } from '../versions.ts';
 import { hasGivenValue, isTemporary } from './cause.ts';
-import type { Decision, RotationFacts } from './rotation.ts';
+import type { Decision, RotationFacts } from './decision.ts';
 import { inSwitchWindow, PROMOTED } from './rotation-change.ts';
 
 /**

@@ -2,9 +2,9 @@ import { CURRENT, type RotationRecord } from '@rekey/core';
 import { crossing } from '../boundary.ts';
 import { type Admitted, admit, probeWithinBudget } from '../target/login.ts';
 import { findLabelled, findVersion } from '../versions.ts';
+import type { Decision, RotationFacts } from './decision.ts';
 import { failure, sentence } from './failure.ts';
 import { RETRIES, retryAfter } from './retry.ts';
-import type { Decision, RotationFacts } from './rotation.ts';
 import { intending, type StepFailure, stepFailed } from './rotation-change.ts';
 import { ask, type Work, type Written } from './work.ts';
 

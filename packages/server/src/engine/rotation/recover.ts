@@ -1,6 +1,6 @@
 import type { RotationRecord, RotationState, RotationStep } from '@rekey/core';
 import { findVersion } from '../versions.ts';
-import type { Decision, RotationFacts } from './rotation.ts';
+import type { Decision, RotationFacts } from './decision.ts';
 
 /** What is done about a step that was begun and of whose end nothing is recorded. */
 export interface RecoveryCase {

@@ -5,12 +5,6 @@ import { decideRetirement, type RetirementDecision, type RetirementFacts } from 
 import { admit } from '../target/login.ts';
 import { ask, type Work } from './work.ts';
 
-/** Where holders are asked for. */
-export interface HolderList {
-  /** Everybody seen with any version of the secret. */
-  list(secretId: string): Promise<readonly HolderRecord[]>;
-}
-
 /** Whether it is the question: the overlap is over, and revoking was not begun. */
 export function isRetirementAsked({ state, doing, retireAt }: RotationRecord, now: number): boolean {
   return state === 'retiring' && doing === null && retireAt !== null && retireAt <= now;

@@ -9,8 +9,9 @@ import {
   type RotationStep,
   type SecretRecord,
 } from '@rekey/core';
+import type { Decision, RotationFacts } from './decision.ts';
 import { RECOVERY_CASES } from './recover.ts';
-import { type Decision, next, type RotationFacts } from './rotation.ts';
+import { next } from './rotation.ts';
 import { FIRST_STEPS_KEPT, intending, interrupted, LAST_STEPS_KEPT, stepFailed } from './rotation-change.ts';
 
 const version = (id: string, hasValue: boolean, labels: readonly string[]) => ({

@@ -1,4 +1,5 @@
 import { RekeyError, type RotationFunction, type RotationRecord, type SecretRecord } from '@rekey/core';
+import type { HolderRecord } from '../../store/collections.ts';
 import type { Entry } from '../../store/store.ts';
 import type { DurablePoint } from '../boundary.ts';
 import type { Holds } from '../order/hold.ts';
@@ -8,9 +9,14 @@ import { withDeadline } from './deadline.ts';
 import { failureOf } from './failure.ts';
 import type { HeldSecret } from './held-secrets.ts';
 import { CURRENT_CHANGED } from './promotion.ts';
-import type { HolderList } from './retirement-facts.ts';
 import type { StepFailure } from './rotation-change.ts';
 import type { JournalParts, RotationJournal } from './rotation-journal.ts';
+
+/** Where holders are asked for. */
+export interface HolderList {
+  /** Everybody seen with any version of the secret. */
+  list(secretId: string): Promise<readonly HolderRecord[]>;
+}
 
 export interface RunnerParts extends JournalParts {
   readonly journal: RotationJournal;
