@@ -37,14 +37,14 @@ import { type DurationCounts, Durations } from './durations.ts';
 import type { CommitOptions, Entry, ListedEntry, StoreWrite } from './entry.ts';
 import { fingerprintWrites, type PlacedValue } from './fingerprints.ts';
 import { Lru } from './lru.ts';
-import { OpenedRecords } from './opened-records.ts';
-import { RecordCache } from './record-cache.ts';
+import type { RecordCache } from './record-cache.ts';
 import { findUnopenable } from './record-check.ts';
 import { SealedDriver } from './sealed-driver.ts';
 import { openRecord } from './sealed-record.ts';
 import type { Soon } from './soon.ts';
 import { StagedDriver } from './staged-driver.ts';
-import { KEYRING, type StoreKeys } from './store-keys.ts';
+import { NAME_CACHE, type SizedEntry, StoreCache } from './store-cache.ts';
+import type { StoreKeys } from './store-keys.ts';
 
 export type { CommitOptions, Entry, ListedEntry, StoreWrite } from './entry.ts';
 
@@ -75,12 +75,6 @@ export interface StoreOptions {
  */
 export const DEFAULT_STALENESS = 1_000;
 
-/** An entry with the bytes of its body, by which the cache is bounded. */
-interface SizedEntry<K extends CollectionName> {
-  readonly entry: Entry<Collections[K]>;
-  readonly size: number;
-}
-
 /** Changes that are made in one commit, or not at all. */
 export interface Staging {
   /** Shows the changes committed to it, on top of the store beneath. */
@@ -92,14 +86,6 @@ export interface Staging {
    */
   land(): Promise<number | null>;
 }
-
-/**
- * Bounds of the caches, in bytes of sealed bodies (decoded, a secret takes about a third more): ten thousand common
- * secrets fit, in some 30 MB. Beyond them a read costs a look into the driver and a decryption, some 30 µs.
- */
-const SECRET_CACHE = { entries: 20_000, size: 16 << 20 };
-const VALUE_CACHE = { entries: 20_000, size: 8 << 20 };
-const NAME_CACHE = { entries: 20_000, size: 20_000 };
 
 /**
  * The concrete store. Every read of one record sees every commit of this process that was resolved before it, and every
@@ -115,16 +101,11 @@ export class Store {
   readonly #driver: StoreDriver;
   readonly #sealed: SealedDriver;
   readonly #opaqueNames = new Lru<string>(NAME_CACHE);
-  readonly #names = new RecordCache<SizedEntry<'name'>>(NAME_CACHE, () => 1);
-  readonly #secrets = new RecordCache<SizedEntry<'secret'>>(SECRET_CACHE, (cached) => cached.size);
-  /** Values stay sealed in the cache: what is in clear lives only as long as the request that asked. */
-  readonly #values = new RecordCache<StoredRecord>(VALUE_CACHE, (stored) => stored.body.length);
-  readonly #opened = new OpenedRecords();
+  readonly #cache: StoreCache;
   readonly #feed: CacheFeed;
   readonly #now: () => number;
   readonly #monotonic: () => number;
   readonly #commitTimes = new Durations(COMMIT_BOUNDS);
-  readonly #followers: ForgetfulCache[] = [];
 
   constructor(options: StoreOptions) {
     const { driver, keyring, staleness: bound = DEFAULT_STALENESS, monotonic = () => performance.now() } = options;
@@ -135,10 +116,8 @@ export class Store {
     this.keys = options.keys ?? null;
     this.#sealed = new SealedDriver(driver, keyring, this.keys);
     this.storeId = keyring.storeId;
-    const cache: ForgetfulCache = {
-      forget: (collection, id) => this.#forget(collection, id),
-      forgetAll: () => this.#forgetAll(),
-    };
+    const cache = new StoreCache(this.keys);
+    this.#cache = cache;
     this.#feed = new CacheFeed({ driver, cache, bound, monotonic, staleFor: options.staleReads ?? 0 });
   }
 
@@ -220,7 +199,7 @@ export class Store {
       this.#commitTimes.took(this.#monotonic() - begun);
       this.#feed.sawOwn(result.revision);
       this.#forgetThoseOf(writes, options);
-      this.#keepOpen(writes, result.revision);
+      this.#cache.keepWritten(writes, result.revision);
       return result.revision;
     } catch (error) {
       // Lost with the store: it may be what has to be served until the store is back.
@@ -231,8 +210,8 @@ export class Store {
   }
 
   #forgetThoseOf(writes: readonly StoreWrite[], { checks = [] }: CommitOptions): void {
-    for (const { collection, id } of writes) this.#forget(collection, id);
-    for (const { collection, id } of checks) this.#forget(collection, id);
+    for (const { collection, id } of writes) this.#cache.forget(collection, id);
+    for (const { collection, id } of checks) this.#cache.forget(collection, id);
   }
 
   /** A store over this one that keeps to itself what is committed to it, until that is landed. */
@@ -252,9 +231,9 @@ export class Store {
   /** By exact name, through the collection `name`. At once where it is cached. */
   findSecret(name: string): Soon<Entry<SecretRecord> | null> {
     const nameId = this.#opaqueName(name);
-    const named = this.#fresh(this.#names, nameId);
+    const named = this.#fresh(this.#cache.names, nameId);
     if (named !== undefined) return this.#getSecret(named.entry.record.secretId);
-    return this.#load('name', nameId, this.#names).then((loaded) =>
+    return this.#load('name', nameId, this.#cache.names).then((loaded) =>
       loaded === null ? null : this.#getSecret(loaded.entry.record.secretId),
     );
   }
@@ -262,9 +241,9 @@ export class Store {
   /** Content of a version; null if there is none (yet). At once where it is cached. */
   getValue(secretId: string, versionId: string): Soon<SecretValue | null> {
     const id = `${secretId}/${versionId}`;
-    const stored = this.#fresh(this.#values, id);
+    const stored = this.#fresh(this.#cache.values, id);
     if (stored !== undefined && this.keyring.knows(stored.body)) return this.#openValue(stored);
-    return this.#values
+    return this.#cache.values
       .load(id, () => this.#driver.get('value', id))
       .then(async (loaded) => {
         if (loaded === null) return null;
@@ -290,7 +269,7 @@ export class Store {
       for (const { revision } of done) this.#feed.sawOwn(revision);
       return done.reduce((count, { ids }) => count + ids.length, 0);
     } finally {
-      for (const { id } of records) this.#forget(collection, id);
+      for (const { id } of records) this.#cache.forget(collection, id);
     }
   }
 
@@ -331,7 +310,7 @@ export class Store {
    * before the commit is answered, and what other servers write as soon as that is known here.
    */
   follow(cache: ForgetfulCache): void {
-    this.#followers.push(cache);
+    this.#cache.follow(cache);
   }
 
   /** See {@link StoreDriver.watch}. */
@@ -353,7 +332,7 @@ export class Store {
   /** Commits under way are finished first. */
   async close(): Promise<void> {
     this.#feed.stop();
-    this.#forgetAll();
+    this.#cache.forgetAll();
     await this.#driver.close();
   }
 
@@ -380,18 +359,13 @@ export class Store {
   }
 
   #getSecret(id: string): Soon<Entry<SecretRecord> | null> {
-    const cached = this.#fresh(this.#secrets, id);
-    return cached?.entry ?? this.#load('secret', id, this.#secrets).then((loaded) => loaded?.entry ?? null);
+    const cached = this.#fresh(this.#cache.secrets, id);
+    return cached?.entry ?? this.#load('secret', id, this.#cache.secrets).then((loaded) => loaded?.entry ?? null);
   }
 
   #open<K extends CollectionName>(collection: K, stored: StoredRecord): Entry<Collections[K]> {
-    const known = this.#opened.find(collection, stored);
-    return known ?? this.#opened.keep(collection, openRecord(this.keyring, collection, stored));
-  }
-
-  #keepOpen(writes: readonly StoreWrite[], revision: number): void {
-    for (const { collection, id, record } of writes)
-      if (record !== null) this.#opened.keep(collection, { id, revision, record });
+    const known = this.#cache.opened.find(collection, stored);
+    return known ?? this.#cache.opened.keep(collection, openRecord(this.keyring, collection, stored));
   }
 
   #openValue(stored: StoredRecord): SecretValue {
@@ -417,23 +391,6 @@ export class Store {
     const made = this.opaque('name', name);
     this.#opaqueNames.set(name, made, 1);
     return made;
-  }
-
-  #forget(collection: string, id: string): void {
-    if (collection === 'secret') this.#secrets.forget(id);
-    else if (collection === 'name') this.#names.forget(id);
-    else if (collection === 'value') this.#values.forget(id);
-    // Where it cannot follow, that is told when something needs it; the upkeep of the keys tries again, too.
-    else if (collection === KEYRING) void this.keys?.reload().catch(() => {});
-    for (const follower of this.#followers) follower.forget(collection, id);
-  }
-
-  #forgetAll(): void {
-    this.#secrets.forgetAll();
-    this.#names.forgetAll();
-    this.#values.forgetAll();
-    this.#opened.clear();
-    for (const follower of this.#followers) follower.forgetAll();
   }
 }
 
