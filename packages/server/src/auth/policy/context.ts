@@ -14,6 +14,8 @@ export interface RequestContext {
 
 /** Answers kept per function; callers, sessions and seconds come back far more often than there are of them at once. */
 const MOST_REMEMBERED = 128;
+/** Numbers, dates and addresses are shorter; what is longer is nobody's, and would fill the memory. */
+const LONGEST_REMEMBERED = 100;
 
 /** Wraps a pure function that is asked the same questions over and over: one address, many statements and requests. */
 export function remember<Question extends string | number, Answer>(
@@ -24,6 +26,7 @@ export function remember<Question extends string | number, Answer>(
     const answer = known.get(question);
     if (answer !== undefined) return answer;
     const computed = compute(question);
+    if (typeof question === 'string' && question.length > LONGEST_REMEMBERED) return computed;
     if (known.size >= MOST_REMEMBERED) known.clear();
     known.set(question, computed);
     return computed;

@@ -1,11 +1,14 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: these are the variables of policies
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { runInNewContext } from 'node:vm';
 import { RekeyError } from '@rekey/core';
 import { supportedConditionKeys } from './condition-keys.ts';
 import { type PolicyKind, parsePolicy, readPolicy } from './document.ts';
 import { ACCOUNT, allow, deny, ROLE_ARN, ROOT_ARN, USER_ARN, type Written } from './evaluate.testing.ts';
 import { countedSize, LARGEST_POLICY } from './limits.ts';
+import { repeatedMembers } from './repeated-members.ts';
+import { parseNumber } from './scalars.ts';
 
 const policy = (...statements: readonly unknown[]) => ({ Version: '2012-10-17', Statement: statements });
 const trust = (more: Written = {}) => ({
@@ -514,6 +517,11 @@ describe('A member that occurs twice is refused', () => {
   for (const [text, path] of rows) {
     test(text, () => assert.match(parsePolicy(text, { kind: 'identity' }).problems?.[0]?.sentence ?? '', path));
   }
+  test('and told so often at most that no document keeps everybody waiting', () => {
+    const deep = 1_000;
+    const text = `${'{"a":'.repeat(deep)}{${Array(1_000).fill('"b":1').join(',')}}${'}'.repeat(deep)}`;
+    assert.equal(repeatedMembers(text).length, 20);
+  });
   test('but not where two objects have a member of the same name, or a text looks like one', () => {
     const text = JSON.stringify(
       policy(
@@ -523,6 +531,19 @@ describe('A member that occurs twice is refused', () => {
     );
     assert.equal(parsePolicy(text, { kind: 'identity' }).problems, null);
   });
+});
+
+// Where a pattern can share out a text between its parts in many ways, this takes minutes, and is cut off.
+test('A number of very many digits is read like any other', () => {
+  const work = () => parseNumber(`${'1'.repeat(200_000)}x`);
+  assert.ok(Number.isNaN(runInNewContext('work()', { work }, { timeout: 10_000 })));
+  for (const [text, number] of [
+    ['1', 1],
+    ['-1.', -1],
+    ['.5', 0.5],
+    ['1.25e2', 125],
+  ] as const)
+    assert.equal(parseNumber(text), number);
 });
 
 describe('The size of a document', () => {

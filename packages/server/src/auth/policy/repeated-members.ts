@@ -1,3 +1,6 @@
+/** As many are told; more make no difference, and each path is as long as the document is deep. */
+const MOST = 20;
+
 /**
  * Paths of object members that occur twice. JSON.parse silently keeps the last of them, so that a reader who stops at
  * the first `Effect` and the machine would understand two different policies; AWS refuses such documents too.
@@ -33,7 +36,7 @@ function advance(container: Container | undefined): void {
 
 function enter(container: Container, name: string, open: readonly Container[], repeated: string[]): void {
   container.step = name;
-  if (container.names?.has(name)) repeated.push(pathOf(open));
+  if (repeated.length < MOST && container.names?.has(name)) repeated.push(pathOf(open));
   container.names?.add(name);
 }
 
