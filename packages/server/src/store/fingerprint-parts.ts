@@ -26,7 +26,8 @@ const SECRET_NAME =
 /** What describes a credential and is no secret, however long and random it looks. */
 const PLAIN_NAME =
   /^(?:engine|host|hostname|server|address|port|user|username|login|dbname|database|schema|ssl|sslmode|region|email|arn|masterarn|id|client_?id|access_?key_?id|aws_access_key_id|tenant_?id|account_?id|name|description|created_?at|expires_?at|dbinstanceidentifier|dbclusteridentifier)$/i;
-const URL_WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s@]*:([^/?#\s]+)@/i;
+/** The first colon ends the name (RFC 3986, section 3.2.1); a password may hold more of them. */
+const URL_WITH_PASSWORD = /^[a-z][a-z0-9+.-]*:\/\/[^/?#\s@:]*:([^/?#\s]+)@/i;
 const PLAIN_TEXT = /^(?:arn:|\d{4}-\d\d-\d\dT|[a-z0-9-]+(?:\.[a-z0-9-]+)+$)|\s/;
 const PEM = /^-----BEGIN [A-Z ]*PRIVATE KEY-----/;
 
