@@ -235,6 +235,7 @@ describe('the native face', () => {
       400,
       'malformed-body',
     ],
+    ['a member of dots', request('PUT', `${PATH}/rotation`, { ['.'.repeat(20_000)]: 1 }), 400, 'malformed-body'],
     [
       'an unknown member',
       request('PUT', `${PATH}/rotation`, { rotator: 'random-value', evry: '30d' }),
@@ -293,6 +294,7 @@ describe('the native face', () => {
       const { error } = answer.body as unknown as { error: { reason: string; message: string } };
       assert.deepEqual([answer.status, error.reason], [status, reason]);
       assert.match(error.message, /\S.*[.:]$|\S/);
+      assert.ok(error.message.length < 1_000);
       assert.equal(audited.length, before + 1);
       assert.notEqual(audited.at(-1)?.outcome, 'allowed');
     });
