@@ -117,15 +117,34 @@ async function attempt(
   wire.on('authenticationOk', () => (seen.authenticated = true));
   wire.on('authenticationCleartextPassword', () => (seen.clearPasswordAsked = true));
   client.on('error', () => undefined);
-  const deadline = AbortSignal.any([signal, AbortSignal.timeout(LOGIN_WITHIN)]);
+  const deadline = deadlineAmong(signal, LOGIN_WITHIN);
   try {
-    await untilAborted(client.connect(), deadline, socket);
+    await untilAborted(client.connect(), deadline.signal, socket);
     return { client, socket, version };
   } catch (error) {
     const closed = socket.destroyed || socket.readableEnded;
     socket.destroy();
-    return loginFailure(error, { ...seen, timedOut: deadline.aborted, closed });
+    return loginFailure(error, { ...seen, timedOut: deadline.signal.aborted, closed });
+  } finally {
+    deadline.lift();
   }
+}
+
+/**
+ * A signal that aborts with the given one, or when the time is over, unless it is lifted before: what
+ * `AbortSignal.timeout` begins goes off in any case, ten seconds after each login.
+ */
+function deadlineAmong(signal: AbortSignal, milliseconds: number): { readonly signal: AbortSignal; lift(): void } {
+  const over = new AbortController();
+  const abort = () => over.abort('over');
+  const timer = setTimeout(abort, milliseconds);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  const lift = () => {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  };
+  return { signal: over.signal, lift };
 }
 
 /** The work's end, or a failure as soon as the signal aborts; the socket dies with it. */
