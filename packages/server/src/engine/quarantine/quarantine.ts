@@ -152,7 +152,10 @@ export class Quarantine {
   /** A store that rotates nothing is silent; people are told so. */
   async #tell(): Promise<void> {
     const { quarantine } = await this.report();
-    if (quarantine !== null) await this.#parts.alerts.raise(SETTING, { secretId: null, text: quarantine });
+    if (quarantine === null) return;
+    await this.#parts.alerts.raise(SETTING, { secretId: null, text: quarantine });
+    // Another may have ended it just then, and nobody else would take the alert back.
+    if ((await this.#setting()) === null) await this.#parts.alerts.resolve(SETTING);
   }
 
   async #goOn(): Promise<void> {

@@ -54,6 +54,42 @@ describe('other people', () => {
     assert.ok(record?.steps.some(({ recovery }) => recovery === 'not-promoted'));
   });
 
+  for (const strategy of ['single-user', 'alternating-users'] as const)
+    for (const at of ['after:set-intent', 'in the middle of set'] as const)
+      test(`(${strategy}) who was paused ${at} undoes nothing that somebody did by hand since another ended the rotation`, async () => {
+        let wake: (() => void) | null = null;
+        const pause = () =>
+          new Promise<void>((resolve) => {
+            wake = resolve;
+          });
+        const boundary: BoundaryHook = (reached) => (reached === at && wake === null ? pause() : undefined);
+        const { house, begin, worker, target, clock } = await open(strategy, { boundary });
+        const enter = target.enter.bind(target);
+        target.enter = async (operation, username, signal) => {
+          const entered = await enter(operation, username, signal);
+          if (operation === 'set' && at === 'in the middle of set' && wake === null) await pause();
+          return entered;
+        };
+        await begin();
+        const paused = worker.tick();
+        while (wake === null) await new Promise(setImmediate);
+        const later = new FakeClock(clock.now() + MINUTE);
+        const heir = await house.server({ clock: later });
+        for (let turn = 0; turn < 15; turn += 1) {
+          await heir.worker.tick();
+          await later.advance(MINUTE);
+        }
+        assert.equal((await heir.rotations.history(house.secretId))[0]?.state, 'done');
+        const { username } = JSON.parse((await house.textOf(CURRENT)) ?? '');
+        target.changeByHand(username, 'by-hand');
+        await house.putByHand('b'.repeat(32), credential(username, 'by-hand'), later.now());
+        clock.skip(later.now() - clock.now());
+        (wake as () => void)();
+        await clock.advance(0);
+        await paused.catch(() => {});
+        assert.equal(await house.accepts(CURRENT), true);
+      });
+
   test('a value put by hand before anything was made is what the rotation starts from', async () => {
     const { worker, begin, latest, house, clock, target } = await open('single-user');
     await begin();

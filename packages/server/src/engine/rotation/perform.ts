@@ -1,4 +1,4 @@
-import { CURRENT, type StepReport } from '@rekey/core';
+import { CURRENT, type RotationRecord, type StepReport } from '@rekey/core';
 import { crossing } from '../boundary.ts';
 import { probeWithinBudget } from '../target/login.ts';
 import { fillVersion, findLabelled } from '../versions.ts';
@@ -69,7 +69,25 @@ async function resolve(work: Work, doubt: Doubt): Promise<Written> {
   const found = await lookInto(work);
   if ('heldBackUntil' in found) return holdBack(work, found);
   const after = resolved(entry.record, doubt, found, parts.clock.now());
-  return after === null ? discardValue(work) : parts.journal.write('recovery', entry, after, held);
+  if (after === null) return discardValue(work);
+  if (doubt === 'set-cut-short' && after.state === 'created' && after.doing === null) return overtake(work, after);
+  return parts.journal.write('recovery', entry, after, held);
+}
+
+/**
+ * The value is set again under a higher number: the attempt of which nothing was heard may still be on its way, or with a
+ * server that was paused, and would undo what somebody did by hand when the rotation is long over.
+ */
+function overtake({ entry, held, parts }: Work, record: RotationRecord): Promise<Written> {
+  return parts.journal.writeWithSecret(
+    'recovery',
+    entry,
+    (secret) => {
+      const number = Math.max(secret.rotation?.number ?? 0, record.number) + 1;
+      return { secret: numbered(secret, number), record: { ...record, number } };
+    },
+    held,
+  );
 }
 
 /** A higher number goes with it, so that nobody who was paused can still set the value that is given up. */

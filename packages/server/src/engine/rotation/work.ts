@@ -64,6 +64,8 @@ export async function ask<T>(work: Work, what: string, call: (signal: AbortSigna
   const { parts, held, rotationFunction } = work;
   const fenceless = rotationFunction.lacks.fence !== undefined;
   const milliseconds = fenceless ? parts.fencelessStepTimeout : parts.stepTimeout;
+  // Whoever stood still for longer than the claim hears that it is lost only later: nothing is begun without it.
+  if (parts.clock.now() >= held.claim.until) throw lostClaim(work.secret.name);
   held.trouble = null;
   let given: AbortSignal | null = null;
   try {

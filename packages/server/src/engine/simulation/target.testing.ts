@@ -30,6 +30,8 @@ export class SimulatedTarget {
   /** Logins of ours that were judged, refused ones in a row by account, and the most there ever were. */
   logins = 0;
   mostRefused = 0;
+  /** Times it was put back from a backup: whoever was connected, or about to, is cut off. */
+  lives = 0;
   readonly #refusedAt = new Map<string, number[]>();
   /** What the last login with a value came to, of those that the target judged. */
   readonly #judged = new Map<string, boolean>();
@@ -43,6 +45,7 @@ export class SimulatedTarget {
 
   /** As it was in the beginning. */
   putBack(): void {
+    this.lives += 1;
     this.users.clear();
     for (const name of ['app', 'admin'])
       this.users.set(name, {
@@ -128,10 +131,12 @@ export class TargetConnection extends FakeTarget {
 
   /** A server may fall asleep with its request on the way: nothing calls that back. */
   override async enter(operation: FakeOperation, username: string, signal: AbortSignal) {
+    const { lives } = this.#target;
     await this.#effects.point('before', operation);
     if (this.#isHindered) await this.#hinder(operation, signal);
     const entered = await super.enter(operation, username, signal);
     await this.#effects.point('amid', operation);
+    if (this.#target.lives !== lives) throw new RotatorError('unreachable', `The target was put back (${operation})`);
     return entered;
   }
 
