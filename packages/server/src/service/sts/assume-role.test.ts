@@ -274,6 +274,12 @@ describe('the policies of a session', () => {
     assert.equal(absent, there);
   });
 
+  test('have no more than 2,048 characters, however well they pack', async () => {
+    const long = (length: number) => policy('Allow', 'secretsmanager:GetSecretValue', `arn:${'*a'.repeat(length)}*`);
+    await sts.assume(ada, role, { policy: long(900) });
+    assert.match(await refusal(sts.assume(ada, role, { policy: long(1_000) })), /^packed-policy-too-large: .* 10\d%/);
+  });
+
   test('must be policies, and exist', async () => {
     assert.match(await refusal(sts.assume(ada, role, { policy: '{' })), /^malformed-policy-document/);
     assert.match(await refusal(sts.assume(ada, role, { policy: JSON.stringify({}) })), /^malformed-policy-document/);

@@ -1,5 +1,6 @@
 import type { Principal, Tag } from '@rekey/core';
 import { readPolicy } from '../../auth/policy/document.ts';
+import { countedSize, LARGEST_POLICY } from '../../auth/policy/limits.ts';
 import type { SessionPolicy } from '../../auth/session/session.ts';
 import { packedSize } from '../../auth/session/session-token.ts';
 import type { Store } from '../../store/store.ts';
@@ -27,11 +28,14 @@ const INLINE_NAME = 'session policy';
 /**
  * What can be said of the policies of a session without looking at what there is.
  *
- * @throws RekeyError reasons `malformed-policy-document`, `too-many-session-policies`
+ * @throws RekeyError reasons `malformed-policy-document`, `too-many-session-policies`, `packed-policy-too-large`
  */
 export function checkPolicies({ policy, policyArns }: WantedPolicies): void {
   if (policyArns.length > MOST_MANAGED) throw tooManyPolicies(MOST_MANAGED);
-  if (policy !== null) readPolicy(policy, { kind: 'session' });
+  if (policy === null) return;
+  const size = countedSize(policy);
+  if (size > LARGEST_POLICY.session) throw packedTooLarge(Math.ceil((size * 100) / LARGEST_POLICY.session));
+  readPolicy(policy, { kind: 'session' });
 }
 
 /**
