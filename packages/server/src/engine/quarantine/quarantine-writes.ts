@@ -50,7 +50,8 @@ export class QuarantineWrites {
 
   /**
    * Makes a version current that is known to log in. The rotation at work that made it is promoted with it, and goes on
-   * to retire the old value; one at work for another version is out of date, and abandoned.
+   * to retire the old value; one at work for another version, or from another current value than the one that is there
+   * now, is out of date, and abandoned.
    */
   async makeCurrent(secretId: string, versionId: string, why: string): Promise<void> {
     await this.#change(secretId, 'rekey:QuarantinePromoted', versionId, why, async (secret) => {
@@ -58,7 +59,7 @@ export class QuarantineWrites {
       const atWork = await this.#atWork(secret);
       const own = atWork.find(({ record }) => isPromotable(record, secret, versionId));
       if (own !== undefined) return this.#promotedWith(own, secret, now);
-      const stale = atWork.filter(({ record }) => record.versionId !== versionId);
+      const stale = atWork.filter(({ record }) => record.versionId !== versionId || record.promotedAt === null);
       const moved = promote(secret, versionId, now);
       const rotation = afterMove(moved, stale, now);
       const writes = await Promise.all(stale.map((entry) => this.#rotation(entry, abandoned(entry.record, now))));

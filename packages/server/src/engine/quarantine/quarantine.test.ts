@@ -14,6 +14,7 @@ import {
   putSecret,
   textOf,
 } from '../testing.ts';
+import { addVersion } from '../versions.ts';
 import { Quarantine } from './quarantine.ts';
 
 const MINUTE = 60_000;
@@ -237,6 +238,35 @@ describe('a restored store', () => {
       assert.equal((await quarantine.report()).counts['in-sync'], 2);
       assert.deepEqual((await store.get('secret', secretId))!.record, before);
     });
+  });
+
+  it('ends a rotation at work whose value it makes current in the place of one that was put by hand meanwhile', async () => {
+    const { open, accepts, store, secretId, restored, clock } = await openRestored(
+      async ({ engine, house, rotate, backup }) => {
+        await engine.rotations.begin(house.secretId, { versionId: null, cause: 'manual', askedBy: 'test' });
+        await backup();
+        await rotate();
+      },
+    );
+    const { record: before, revision: expect } = (await store.get('secret', secretId))!;
+    const byHand = { id: 'by-hand', hasValue: true, kmsKeyId: null };
+    const text = credential('app', 'never set');
+    await store.commit([
+      { collection: 'secret', id: secretId, record: addVersion(before, byHand, [CURRENT], clock.now()), expect },
+      { collection: 'value', id: `${secretId}/by-hand`, record: { kind: 'text', text } },
+    ]);
+    const quarantine = open();
+    await quarantine.look();
+    await clock.advance(10 * MINUTE);
+    await quarantine.look();
+    assert.deepEqual(await outcomes(quarantine), ['promoted']);
+    assert.equal(await accepts(CURRENT), true);
+    await quarantine.end({ despiteFindings: false });
+    for (let turn = 0; turn < 5; turn += 1) {
+      await restored.worker.tick();
+      await clock.advance(MINUTE);
+    }
+    assert.equal((await restored.rotations.history(secretId))[0]?.state, 'abandoned');
   });
 
   it('drops a rotation that was at work when the backup was made and ended since, and rotates again', async () => {
