@@ -32,7 +32,10 @@ export class Promises {
   changedByOthers = false;
   /** While true, clocks disagree, so that moments prove nothing. */
   clocksJumped = false;
-  /** Times a clock was put forward: whoever has it believes that the window is over in which refused logins count. */
+  /**
+   * Times a clock was put forward, or away from the other server's: somebody believes that the window is over in which
+   * refused logins count.
+   */
   windowsSkipped = 0;
   /** From the restore of a backup until its current value was looked at. */
   restoring = false;

@@ -253,6 +253,38 @@ const FOUND: Readonly<Record<string, History>> = {
       { server: 0, at: 55, fault: { kind: 'backup' } },
     ],
   },
+  'a server paused in the middle of set, and a target that was put back and then changed by hand': {
+    ...{ seed: 1_219_691_174, strategy: 'single-user', admin: true, servers: 2, scheduled: false },
+    acts: ['rotate', 'put-target-back', 'hand-over'],
+    faults: [
+      { server: 1, at: 17, fault: { kind: 'target-hangs', times: 4 } },
+      { server: 1, at: 9, fault: { kind: 'dies' } },
+      { server: 0, at: 27, fault: { kind: 'sleeps', milliseconds: 180 * 60_000 } },
+    ],
+  },
+  'a server paused before set, and a target changed by hand when another had ended the rotation': {
+    ...{ seed: 7, strategy: 'single-user', admin: true, servers: 2, scheduled: false },
+    acts: ['rotate', 'hand-over'],
+    faults: [{ server: 0, at: 24, fault: { kind: 'sleeps', milliseconds: 180 * 60_000 } }],
+  },
+  'a server that tells people of a quarantine as another ends it': {
+    ...{ seed: 1_426_920_974, strategy: 'alternating-users', admin: true, servers: 2, scheduled: false },
+    acts: ['rotate', 'disaster', 'repair', 'put-by-hand', 'rotate'],
+    faults: [
+      { server: 2, at: 27, fault: { kind: 'sleeps', milliseconds: 5_000 } },
+      { server: 0, at: 68, fault: { kind: 'sleeps', milliseconds: 5_000 } },
+      { server: 0, at: 20, fault: { kind: 'backup' } },
+    ],
+  },
+  'a value put by hand while the one of a rotation at work is found to log in after a restore': {
+    ...{ seed: 1_058_581_803, strategy: 'single-user', admin: false, servers: 1, scheduled: false },
+    acts: ['cancel', 'rotate', 'unstick', 'disaster', 'rotate'],
+    faults: [
+      { server: 1, at: 27, fault: { kind: 'person', act: 'put-by-hand' } },
+      { server: 0, at: 28, fault: { kind: 'escrow-fails', times: 4 } },
+      { server: 0, at: 11, fault: { kind: 'backup' } },
+    ],
+  },
   'a store that fails as the quarantine ends': {
     ...{ seed: 2_103_215_451, strategy: 'dual-password', admin: true, servers: 2, scheduled: false },
     acts: ['rotate', 'rotate', 'disaster', 'rotate', 'rotate'],

@@ -50,7 +50,7 @@ export async function strike(world: World, server: SimulatedServer, fault: Fault
       return;
     case 'clock-jumps':
       world.promises.clocksJumped = true;
-      if (fault.milliseconds > 0) world.promises.windowsSkipped += 1;
+      if (fault.milliseconds > 0 || world.history.servers > 1) world.promises.windowsSkipped += 1;
       clock.offset += fault.milliseconds;
       return;
     case 'backup':
