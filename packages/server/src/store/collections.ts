@@ -172,20 +172,15 @@ type IndexOf<K extends CollectionName> = (record: Collections[K]) => Readonly<Re
  * What a driver may sort by, per collection. Only times, ids and states: nothing a stolen store file should not tell.
  */
 export const INDEXES: { readonly [K in CollectionName]: IndexOf<K> } = {
-  secret: (secret) => ({
-    created: sortable(secret.createdAt),
-    ...(secret.deletedAt === null ? rotationIndex(secret.rotation) : {}),
-    ...(secret.deletedAt === null && secret.rotation?.functionArn != null ? { phase: phaseOf(secret.id) } : {}),
-    ...(secret.purgeAt === null ? {} : { purge: sortable(secret.purgeAt) }),
-  }),
+  secret: secretIndex,
   name: () => ({}),
   value: () => ({}),
   fingerprint: ({ places }) => ({ seen: sortable(places.at(-1)?.at ?? 0) }),
   rotation: (rotation) => ({
-    secret: `${rotation.secretId}/${sortable(rotation.number)}`,
-    ...(rotation.nextAttemptAt === null ? {} : { next: sortable(rotation.nextAttemptAt) }),
-    ...(rotation.state === 'blocked' ? { blocked: sortable(rotation.createdAt) } : {}),
     ...turnIndex(rotation, sortable),
+    secret: `${rotation.secretId}/${sortable(rotation.number)}`,
+    ...(rotation.nextAttemptAt === null ? null : { next: sortable(rotation.nextAttemptAt) }),
+    ...(rotation.state === 'blocked' ? { blocked: sortable(rotation.createdAt) } : null),
   }),
   holder: (holder) => ({ secret: `${holder.secretId}/${sortable(holder.lastSeenAt)}` }),
   holding: ({ secretId, lastSeenAt }) => ({
@@ -230,12 +225,17 @@ export function phaseOf(secretId: string): string {
 /** Each write of a secret's record asks for it, a dozen of them in one rotation. */
 const phases = new Lru<string>({ entries: 20_000, size: 20_000 });
 
+function secretIndex({ id, createdAt, deletedAt, purgeAt, rotation }: SecretRecord): Readonly<Record<string, string>> {
+  const index: Record<string, string> = { created: sortable(createdAt) };
+  if (deletedAt === null && rotation?.functionArn != null) index.phase = phaseOf(id);
+  if (purgeAt !== null) index.purge = sortable(purgeAt);
+  return deletedAt === null && rotation?.enabled ? withTimes(index, rotation) : index;
+}
+
 /** While a rotation is at work nothing is planned, yet its deadline stands: that is how being overdue is noticed. */
-function rotationIndex(rotation: SecretRotation | null): Readonly<Record<string, string>> {
-  if (!rotation?.enabled) return {};
-  return {
-    ...(rotation.plannedAt === null ? {} : { planned: sortable(rotation.plannedAt) }),
-    ...(rotation.plannedAt === null || rotation.postponed == null ? {} : { postponed: sortable(rotation.plannedAt) }),
-    ...(rotation.deadlineAt === null ? {} : { deadline: sortable(rotation.deadlineAt) }),
-  };
+function withTimes(index: Record<string, string>, { plannedAt, postponed, deadlineAt }: SecretRotation) {
+  if (plannedAt !== null) index.planned = sortable(plannedAt);
+  if (plannedAt !== null && postponed != null) index.postponed = sortable(plannedAt);
+  if (deadlineAt !== null) index.deadline = sortable(deadlineAt);
+  return index;
 }

@@ -14,16 +14,18 @@ export function findConflict(batch: Batch, standing: Standing): string | null {
     const taken = standing.fenceOf(key);
     if (taken !== fence) return `claim ${key} is at fence ${taken}, not ${fence}`;
   }
-  for (const { collection, id, revision } of expectations(batch)) {
-    const found = standing.revisionOf(collection, id);
-    if (found !== revision) return `${collection} ${id} is at revision ${found}, not ${revision}`;
+  for (const { collection, id, revision } of batch.checks ?? []) {
+    const conflict = elsewhere(standing, collection, id, revision);
+    if (conflict !== null) return conflict;
+  }
+  for (const { collection, id, expect } of batch.writes) {
+    const conflict = expect === undefined ? null : elsewhere(standing, collection, id, expect);
+    if (conflict !== null) return conflict;
   }
   return null;
 }
 
-function* expectations(batch: Batch): Iterable<{ collection: string; id: string; revision: number }> {
-  yield* batch.checks ?? [];
-  for (const { collection, id, expect } of batch.writes) {
-    if (expect !== undefined) yield { collection, id, revision: expect };
-  }
+function elsewhere(standing: Standing, collection: string, id: string, revision: number): string | null {
+  const found = standing.revisionOf(collection, id);
+  return found === revision ? null : `${collection} ${id} is at revision ${found}, not ${revision}`;
 }

@@ -20,9 +20,9 @@ export function sealWrite(keyring: RecordSeal, write: StoreWrite): Write {
   const { collection, id, record } = write;
   const { form = WRITTEN } = keyring;
   const expected = write.expect === undefined ? {} : { expect: write.expect };
-  if (record === null) return { collection, id, body: null, ...expected };
+  if (record === null) return { ...expected, collection, id, body: null };
   const body = keyring.seal(collection, id, form.encode(collection, record));
-  return { collection, id, body, index: indexValues(collection, record), ...expected };
+  return { ...expected, collection, id, body, index: indexValues(collection, record) };
 }
 
 /** @throws RekeyError `decryption-failed` or `integrity` if what is stored was altered. */
