@@ -7,13 +7,14 @@ import { play } from './play.testing.ts';
 import type { Failure, Shard, Tally } from './shard.testing.ts';
 
 /**
- * `npm run simulation -- [--histories N] [--seed S] [--threads T]` plays the first N histories of a seed;
+ * `npm run simulation -- [--histories N] [--seed S]… [--threads T]` plays the first N histories of each seed;
  * `--history n` replays one of them and tells it effect by effect.
  */
 
 const USAGE = `Usage: npm run simulation -- [options]
   --histories N  how many to play (default 100000)
-  --seed S       a whole number; the same one plays the same histories (default: today's date, 20301231)
+  --seed S       a whole number; the same one plays the same histories; today: the date, 20301231 (the default).
+                 Several are played one after the other
   --threads T    how many side by side (default: one for each processor)
   --history n    replay one history of the seed and tell it effect by effect`;
 
@@ -29,7 +30,7 @@ const NOTHING_PLAYED: Tally = { histories: 0, rotations: 0, logins: 0, struck: {
 const { values } = parseArgs({
   options: {
     histories: { type: 'string', default: '100000' },
-    seed: { type: 'string', default: new Date().toISOString().slice(0, 10).replaceAll('-', '') },
+    seed: { type: 'string', multiple: true, default: ['today'] },
     threads: { type: 'string', default: String(availableParallelism()) },
     history: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -37,11 +38,15 @@ const { values } = parseArgs({
 });
 
 if (values.help) console.log(USAGE);
-else if (values.history !== undefined) await replay(whole('seed'), whole('history'));
-else await playAll(whole('seed'), whole('histories'), Math.max(1, whole('threads')));
+else if (values.history !== undefined) await replay(seeds()[0] ?? 0, whole('history'));
+else for (const seed of seeds()) await playAll(seed, whole('histories'), Math.max(1, whole('threads')));
 
-function whole(name: 'seed' | 'histories' | 'threads' | 'history'): number {
-  const text = values[name] ?? '';
+function seeds(): readonly number[] {
+  const today = new Date().toISOString().slice(0, 10).replaceAll('-', '');
+  return values.seed.map((text) => whole('seed', text === 'today' ? today : text));
+}
+
+function whole(name: 'seed' | 'histories' | 'threads' | 'history', text = String(values[name] ?? '')): number {
   if (/^\d{1,15}$/.test(text)) return Number(text);
   console.error(`--${name} takes a whole number, not "${text}".\n${USAGE}`);
   process.exit(2);
@@ -94,7 +99,7 @@ async function playAll(seed: number, histories: number, threads: number): Promis
   console.log(`Recovery cases used:\n${table(cases)}`);
   const broken = all.failures.length;
   console.log(broken === 0 ? 'All promises were kept.' : `${broken} histories broke a promise.`);
-  process.exitCode = broken === 0 ? 0 : 1;
+  if (broken > 0) process.exitCode = 1;
 }
 
 /** Plays a shard in a thread of its own; a history that never ends, or ends the thread, is told as a failure. */
