@@ -30,16 +30,7 @@ export function rangeOf(query: ListQuery): ListRange {
 /** Byte order of UTF-8, which is what databases sort by; JavaScript's own order differs beyond U+FFFF. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0;
-  const end = Math.min(a.length, b.length);
-  let at = 0;
-  while (at < end && a.charCodeAt(at) === b.charCodeAt(at)) at += 1;
-  if (at === end) return a.length - b.length;
-  const [mine, theirs] = [a.charCodeAt(at), b.charCodeAt(at)];
-  if (isSurrogate(mine) || isSurrogate(theirs)) return Buffer.compare(Buffer.from(a), Buffer.from(b));
-  return mine - theirs;
+  return SURROGATE.test(a) || SURROGATE.test(b) ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : a < b ? -1 : 1;
 }
 
-/** Half of a character beyond U+FFFF. */
-function isSurrogate(unit: number): boolean {
-  return unit >= 0xd800 && unit <= 0xdfff;
-}
+const SURROGATE = /[\ud800-\udfff]/;
