@@ -284,7 +284,11 @@ export class Worker {
     if (claim === null) return;
     const lost = new AbortController();
     const finished = new AbortController();
-    const signal = AbortSignal.any([lost.signal, this.#letGo.signal]);
+    const letGo = this.#letGo.signal;
+    const lose = () => lost.abort();
+    letGo.addEventListener('abort', lose, { once: true });
+    if (letGo.aborted) lose();
+    const { signal } = lost;
     const held: HeldSecret = { secretId, claim, record: null, trouble: null, prepaid: null, signal };
     this.#parts.held.add(held);
     const renewing = this.#keepClaim(held, lost, finished.signal);
@@ -292,6 +296,7 @@ export class Worker {
       await work(held);
     } finally {
       this.#parts.held.remove(held);
+      letGo.removeEventListener('abort', lose);
       finished.abort('finished');
       await renewing;
       await store.release(held.claim);

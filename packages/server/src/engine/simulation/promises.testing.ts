@@ -132,9 +132,12 @@ export class Promises {
   }
 
   /** No password that is long enough to be one stands in what people read. */
-  checkSilent(where: string, text: string): void {
+  checkSilent(where: string, told: unknown): void {
+    if (typeof told === 'object' && told !== null)
+      for (const name in told) this.checkSilent(where, Reflect.get(told, name));
+    if (typeof told !== 'string' || told.length < SHORTEST_MADE) return;
     for (const password of this.#parts.journaled)
-      if (password.length >= SHORTEST_MADE && text.includes(password)) this.break(`7: ${where} tells a password`);
+      if (password.length >= SHORTEST_MADE && told.includes(password)) this.break(`7: ${where} tells a password`);
   }
 
   beginRestore(): void {
