@@ -298,6 +298,26 @@ describe('the public keys of GitHub', () => {
     await assert.rejects(find(KEY_ID), (error) => error instanceof RekeyError && error.code === 'unavailable');
   });
 
+  test('that could not be fetched a moment ago are not known yet: nobody is told meanwhile that he signed wrongly', async () => {
+    let now = 0;
+    let isUp = false;
+    const fetchKeys = async () => {
+      if (isUp) return listed;
+      throw new Error('it answered 500');
+    };
+    const find = partnerKeys({ now: () => now, fetchKeys });
+    const isUnavailable = (error: unknown) => error instanceof RekeyError && error.code === 'unavailable';
+    await assert.rejects(find('abcdef0123'), isUnavailable);
+    isUp = true;
+    now += 30_000;
+    await assert.rejects(find(KEY_ID), isUnavailable);
+    now += 31_000;
+    assert.notEqual(await find(KEY_ID), null);
+    isUp = false;
+    now += 6 * 3_600_000;
+    assert.notEqual(await find(KEY_ID), null, 'keys that are known go on being good while GitHub is away');
+  });
+
   test('of another kind are left out', () => {
     const other = generateKeyPairSync('rsa', { modulusLength: 2048 }).publicKey.export({ type: 'spki', format: 'pem' });
     assert.equal(parseKeys(JSON.stringify({ public_keys: [{ key_identifier: 'aa', key: other }] })).size, 0);

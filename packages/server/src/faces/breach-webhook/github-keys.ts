@@ -19,9 +19,16 @@ export function partnerKeys({ fetchKeys, now }: PartnerKeysOptions): FindPartner
   let keys: ReadonlyMap<string, KeyObject> = new Map();
   let fetchedAt = Number.NEGATIVE_INFINITY;
   let fetching: Promise<void> | null = null;
+  /** Why the last list could not be had; null where it could. */
+  let failure: unknown = null;
   const refresh = async () => {
     fetchedAt = now();
-    keys = parseKeys(await fetchKeys().catch(unreachable));
+    try {
+      keys = parseKeys(await fetchKeys().catch(unreachable));
+      failure = null;
+    } catch (error) {
+      failure = error;
+    }
   };
   return async (identifier) => {
     const age = now() - fetchedAt;
@@ -31,7 +38,10 @@ export function partnerKeys({ fetchKeys, now }: PartnerKeysOptions): FindPartner
       });
     }
     await fetching;
-    return keys.get(identifier) ?? null;
+    const key = keys.get(identifier) ?? null;
+    // Whose key it is, is not known: to say that the signature is wrong would be the end of a true word.
+    if (key === null && failure !== null) throw failure;
+    return key;
   };
 }
 

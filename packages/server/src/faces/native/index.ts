@@ -44,8 +44,8 @@ async function accept(
     const match = matchRoute(ROUTES, request.method, request.path);
     if (match.found !== 'route') throw unknownRoute(request, match.found);
     const { handler: operation, variables } = match;
-    const wish = await operation.read(parseBody(request));
-    return { operation, asked: { caller, variables, query: new URLSearchParams(request.query), wish } };
+    const wish = await operation.read(parseBody(request), new URLSearchParams(request.query));
+    return { operation, asked: { caller, variables, wish } };
   } catch (error) {
     if (caller === null) await deps.refused(request, ACTION, error);
     else await deps.service.cases.refuse({ action: ACTION, ...whoAsks(caller) }, error);

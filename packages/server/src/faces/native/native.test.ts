@@ -102,7 +102,7 @@ testFace({
 });
 
 describe('the native face', () => {
-  test('refuses a limit that is none, and a body that is too long in its own form, on record', async () => {
+  test('refuses each limit that is none, and a body that is too long in its own form', async () => {
     const { face } = await open();
     for (const limit of ['-5', '0', '1.5', 'x', ''])
       assert.equal((await ask(face, request('GET', `${PATH}/rotations?limit=${limit}`))).status, 400, limit);
@@ -283,6 +283,16 @@ describe('the native face', () => {
       400,
       'duration-malformed',
     ],
+    ['a limit that is none', request('GET', `${PATH}/rotations?limit=some`), 400, 'malformed-query'],
+    ['a place in the stream that is none', request('GET', '/rekey/changes?after=then'), 400, 'malformed-query'],
+    ['a wait that is too long', request('GET', '/rekey/changes?wait=1h'), 400, 'duration-out-of-bounds'],
+    [
+      'a port that there is none of',
+      request('PUT', `${PATH}/rotation`, { via: 'pooler:65536' }),
+      400,
+      'malformed-body',
+    ],
+    ['a port of nought', request('PUT', `${PATH}/rotation`, { via: '[::1]:0' }), 400, 'malformed-body'],
     ['an unknown secret', request('GET', '/rekey/secrets/none/rotation'), 404, 'secret-not-found'],
     ['an unknown rotation', request('GET', `${PATH}/rotations/none`), 404, 'rotation-not-found'],
   ];

@@ -5,8 +5,7 @@ import type { Service } from '../../service/service.ts';
 export interface NativeRequest<Wish = unknown> {
   readonly caller: Caller;
   readonly variables: Readonly<Record<string, string>>;
-  readonly query: URLSearchParams;
-  /** What the operation's `read` made of the body. */
+  /** What the operation's `read` made of body and query. */
   readonly wish: Wish;
 }
 
@@ -15,8 +14,11 @@ export interface NativeDeps {
   readonly version: string;
 }
 
-/** One operation: reads its body (refusals there are audited by the face), then runs its use case (which audits itself). */
+/**
+ * One operation: reads its body and query (refusals there are audited by the face), then runs its use case (which audits
+ * itself).
+ */
 export interface NativeOperation<Wish = never> {
-  read(body: unknown): Wish | Promise<Wish>;
+  read(body: unknown, query: URLSearchParams): Wish | Promise<Wish>;
   run(request: NativeRequest<Wish>, deps: NativeDeps): Promise<unknown>;
 }

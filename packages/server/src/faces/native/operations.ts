@@ -1,4 +1,5 @@
 import { RekeyError } from '@rekey/core';
+import type { ChangesWish } from '../../service/changes.ts';
 import type { DeclarationWish } from '../../service/declaration/declarations.ts';
 import type { RewrapWish } from '../../service/keys.ts';
 import type { AdoptionWish, RotationWish } from '../../service/rotation.ts';
@@ -37,7 +38,7 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'POST', pattern: '/rekey/breaches', handler: withBody(readLeakedWish, reportLeaked) },
   { method: 'GET', pattern: '/rekey/breaches', handler: withoutBody(listBreaches) },
   { method: 'GET', pattern: '/rekey/breaches/:id', handler: withoutBody(getBreach) },
-  { method: 'GET', pattern: '/rekey/secrets/:name/rotations', handler: withoutBody(listRotations) },
+  { method: 'GET', pattern: '/rekey/secrets/:name/rotations', handler: withQuery(readLimit, listRotations) },
   { method: 'GET', pattern: '/rekey/secrets/:name/rotations/:id', handler: withoutBody(getRotation) },
   { method: 'GET', pattern: '/rekey/secrets/:name/holders', handler: withoutBody(listHolders) },
   { method: 'POST', pattern: '/rekey/secrets/:name/holders', handler: withBody(readAcknowledgement, acknowledge) },
@@ -45,7 +46,7 @@ export const ROUTES: readonly Route<NativeOperation>[] = [
   { method: 'GET', pattern: '/rekey/freezes', handler: withoutBody(listFreezes) },
   { method: 'PUT', pattern: '/rekey/freezes/:name', handler: withBody(readFreezeForm, putFreeze) },
   { method: 'DELETE', pattern: '/rekey/freezes/:name', handler: withoutBody(liftFreeze) },
-  { method: 'GET', pattern: '/rekey/changes', handler: withoutBody(nextChanges) },
+  { method: 'GET', pattern: '/rekey/changes', handler: withQuery(readChangesQuery, nextChanges) },
   { method: 'GET', pattern: '/rekey/quarantine', handler: withoutBody(showQuarantine) },
   { method: 'POST', pattern: '/rekey/quarantine/end', handler: withBody(readQuarantineEnd, endQuarantine) },
   { method: 'POST', pattern: '/rekey/policy/simulate', handler: withBody(readSimulationWish, simulatePolicy) },
@@ -67,6 +68,10 @@ function withBody<Wish>(read: NativeOperation<Wish>['read'], run: NativeOperatio
 
 function withoutBody(run: (request: NativeRequest, deps: NativeDeps) => Promise<unknown>): NativeOperation {
   return withBody<unknown>(() => null, run);
+}
+
+function withQuery<Wish>(read: (query: URLSearchParams) => Wish, run: NativeOperation<Wish>['run']): NativeOperation {
+  return withBody<Wish>((_body, query) => read(query), run);
 }
 
 async function revokeSessions({ caller, variables }: NativeRequest, { service }: NativeDeps) {
@@ -109,13 +114,16 @@ async function unstick({ caller, variables }: NativeRequest, { service }: Native
   return service.corrections.unstick(caller, nameOf(variables));
 }
 
-async function listRotations({ caller, variables, query }: NativeRequest, { service }: NativeDeps) {
+function readLimit(query: URLSearchParams): number {
   const asked = query.get('limit') ?? String(MOST_LISTED);
   if (!/^[1-9]\d{0,8}$/.test(asked))
     throw new RekeyError('invalid-input', `limit takes a whole number from 1 to ${MOST_LISTED}.`, {
       reason: 'malformed-query',
     });
-  const limit = Math.min(Number(asked), MOST_LISTED);
+  return Math.min(Number(asked), MOST_LISTED);
+}
+
+async function listRotations({ caller, variables, wish: limit }: NativeRequest<number>, { service }: NativeDeps) {
   return { rotations: await service.rotation.history(caller, nameOf(variables), limit) };
 }
 
@@ -132,8 +140,8 @@ async function acknowledge({ caller, variables, wish }: NativeRequest<Acknowledg
   return {};
 }
 
-async function nextChanges({ caller, query }: NativeRequest, { service }: NativeDeps) {
-  return service.changes.next(caller, readChangesQuery(query));
+async function nextChanges({ caller, wish }: NativeRequest<ChangesWish>, { service }: NativeDeps) {
+  return service.changes.next(caller, wish);
 }
 
 async function adopt({ caller, variables, wish }: NativeRequest<AdoptionWish>, { service }: NativeDeps) {

@@ -18,6 +18,7 @@ export const rotationBody = z.strictObject({
   via: z
     .string()
     .regex(/^(\[[0-9a-fA-F:.]+\]|[^:/\s]+):\d{1,5}$/, 'takes host:port')
+    .refine(isPortThere, 'takes host:port, with a port from 1 to 65535')
     .nullable()
     .optional(),
   endSessions: z.boolean().optional(),
@@ -25,6 +26,11 @@ export const rotationBody = z.strictObject({
   green: z.int().min(1).max(20).optional(),
   soak: z.string().max(20).optional(),
 });
+function isPortThere(address: string): boolean {
+  const port = Number(address.slice(address.lastIndexOf(':') + 1));
+  return port >= 1 && port <= 65_535;
+}
+
 export const adoptionBody = rotationBody.extend({ versionId: z.string().min(1).max(64).optional() });
 export type RotationBody = z.infer<typeof rotationBody>;
 
