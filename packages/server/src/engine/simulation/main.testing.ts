@@ -1,6 +1,5 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { setFlagsFromString } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { Plan } from './plan.testing.ts';
 import { play } from './play.testing.ts';
@@ -18,8 +17,6 @@ const USAGE = `Usage: npm run simulation -- [options]
   --threads T    how many side by side (default: one for each processor)
   --history n    replay one history of the seed and tell it effect by effect`;
 
-/** Calls before a function is worth optimizing. V8 waits ten times as long, and for most of a short run. */
-const SOON_OPTIMIZED = ['--invocation-count-for-maglev=50', '--invocation-count-for-turbofan=300'];
 const FAILURES_SHOWN = 20;
 /** Megabytes for short-lived objects: next to nothing of a history outlives it. */
 const YOUNG_GENERATION = 64;
@@ -62,7 +59,6 @@ async function replay(seed: number, n: number): Promise<void> {
 }
 
 async function playAll(seed: number, histories: number, threads: number): Promise<void> {
-  for (const flag of SOON_OPTIMIZED) setFlagsFromString(flag);
   const plan = await Plan.open(seed);
   console.log(
     `Seed ${seed}: ${histories} histories on ${threads} threads; one lap over every fault at every effect is ${plan.lap}.`,
