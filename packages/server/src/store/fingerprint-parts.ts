@@ -20,6 +20,8 @@ export const SHORTEST_NAMELESS = 16;
 /** Bits a character (Shannon): words and names stay below it from about sixteen characters on, random text does not. */
 const LEAST_ENTROPY = 3.2;
 const DEEPEST = 5;
+/** JSON nested deeper is taken as it is written: what sorts its members goes down by calling itself. */
+const DEEPEST_SORTED = 500;
 
 const SECRET_NAME =
   /pass(?:word|wd|phrase|code)?$|pwd|secret|token|credential|(?:api|access|private|signing|encryption|account|shared|auth)[-_. ]?key|^(?:key|auth|pin|psk|hmac)$/i;
@@ -119,10 +121,25 @@ function textOf(value: SecretValue): string {
 function parseContainer(text: string): object | null {
   if (!/^\s*[{[]/.test(text)) return null;
   try {
-    return JSON.parse(text) as object;
+    const parsed = JSON.parse(text) as object;
+    return isDeeperThan(DEEPEST_SORTED, parsed) ? null : parsed;
   } catch {
     return null;
   }
+}
+
+/** Level by level, not by recursion: how deep it is, is what is asked. */
+function isDeeperThan(most: number, node: object): boolean {
+  let level: object[] = [node];
+  for (let depth = 1; level.length > 0; depth += 1) {
+    if (depth > most) return true;
+    level = level.flatMap((one) => Object.values(one).filter(isContainer));
+  }
+  return false;
+}
+
+function isContainer(member: unknown): member is object {
+  return typeof member === 'object' && member !== null;
 }
 
 /** Blanks and the order of members say nothing about whether it is the same value. */

@@ -86,6 +86,18 @@ describe('the parts of a value', () => {
     );
   });
 
+  it('of JSON nested without end are the text as it stands, which a leaked copy meets', () => {
+    for (const [opening, closing] of [
+      ['[', ']'],
+      ['{"a":', '}'],
+    ] as const) {
+      const deep = `${opening.repeat(9_000)}1${closing.repeat(9_000)}`;
+      const [whole] = partsOf({ kind: 'text', text: deep });
+      assert.equal(whole?.text, deep);
+      assert.ok(leakedTexts(` ${deep}\n`).includes(deep));
+    }
+  });
+
   it('of bytes are found as text, or as AWS prints them', () => {
     assert.equal(partsOf({ kind: 'binary', bytes: Buffer.from('plain') })[0]?.text, 'plain');
     const bytes = Uint8Array.of(0xff, 0xfe, 0x00);
