@@ -134,6 +134,16 @@ test('a value that was sent never comes back in an error, however the server quo
   }
 });
 
+test('a value nested deeper than a stack is does not hide what the server answered', async () => {
+  server.misbehave({ status: 400, body: { __type: 'ValidationException', message: `bad: ${PASSWORD}` } });
+  const SecretString = `${'{"a":'.repeat(9_000)}${JSON.stringify(PASSWORD)}${'}'.repeat(9_000)}`;
+  const error = await open()
+    .call('PutSecretValue', { SecretId: 'shop/db', SecretString })
+    .catch((e) => e);
+  assert.equal(error.code, 'ValidationException');
+  assert.doesNotMatch(inspect(error), /hunter2/);
+});
+
 test('an answer that is no JSON is told without showing it', async () => {
   server.misbehave({ status: 200, body: `<html>${PASSWORD}` });
   const error = await open()

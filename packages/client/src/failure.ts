@@ -101,13 +101,29 @@ function withoutValues(message: string, sent: unknown): string {
 }
 
 /** Values of the fields that carry secrets, in the forms in which they travelled, longest first. */
-function secretTexts(sent: unknown, isSecret = false): string[] {
-  if (typeof sent === 'string')
-    return isSecret && sent.length >= 4 ? [sent, JSON.stringify(sent).slice(1, -1), ...insideJson(sent)] : [];
-  const found = Object.entries(asObject(sent)).flatMap(([name, value]) =>
-    secretTexts(value, isSecret || SECRET_FIELD.test(name)),
+function secretTexts(sent: unknown, isBelow = false): string[] {
+  const found = membersBelow(sent, isBelow).flatMap(({ text, isSecret }) =>
+    isSecret && text.length >= 4 ? [text, JSON.stringify(text).slice(1, -1), ...insideJson(text)] : [],
   );
   return found.sort((a, b) => b.length - a.length);
+}
+
+/** Every text in it, and whether it stands below a field that carries secrets. Level by level: a stack is not that deep. */
+function membersBelow(
+  root: unknown,
+  isSecret: boolean,
+): readonly { readonly text: string; readonly isSecret: boolean }[] {
+  const found: { readonly text: string; readonly isSecret: boolean }[] = [];
+  for (let level = [{ node: root, isSecret }]; level.length > 0; ) {
+    for (const { node, isSecret } of level) if (typeof node === 'string') found.push({ text: node, isSecret });
+    level = level.flatMap(({ node, isSecret }) =>
+      Object.entries(typeof node === 'string' ? {} : asObject(node)).map(([name, inner]) => ({
+        node: inner,
+        isSecret: isSecret || SECRET_FIELD.test(name),
+      })),
+    );
+  }
+  return found;
 }
 
 const SECRET_FIELD = /^(?:secret(?:string|binary)|value|content|password|.*token|.*secretkey|secretaccesskey)$/i;

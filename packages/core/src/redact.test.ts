@@ -58,6 +58,19 @@ describe('a known secret', () => {
     assert.equal(redactor(['a.*[b](c)'])('x a.*[b](c) y'), `x ${REDACTED} y`);
   });
 
+  it('is removed however long it is: no pattern is refused as too large, by an error that would show it', () => {
+    for (const length of [1_000, 1_001, 8_000, 60_000]) {
+      const text = 'é/"%'.repeat(length / 4 + 1).slice(0, length);
+      assert.equal(redactor([text, 'another-secret'])(`x ${text} another-secret y`), `x ${REDACTED} ${REDACTED} y`);
+      assert.equal(redactor([text])(`x ${Buffer.from(text).toString('hex')} y`), `x ${REDACTED} y`);
+    }
+  });
+
+  it('is removed where there are thousands of others', () => {
+    const others = Array.from({ length: 3_000 }, (_, at) => `another secret ${at}`);
+    assert.equal(redactor([...others, 'the-secret'])('x the-secret y'), `x ${REDACTED} y`);
+  });
+
   it('is never named by what reports the leak', () => {
     assert.equal(JSON.stringify(leaks('has hunter2hunter2 in it', ['hunter2hunter2'])).includes('hunter2'), false);
   });
@@ -68,6 +81,11 @@ describe('the secret strings of a value', () => {
     const text =
       '{"engine":"postgres","host":"db.example","username":"application","password":"p4ssw0rd!","more":{"token":"t0ken!!"}}';
     assert.deepEqual(secretStrings(text), [text, 'p4ssw0rd!', 't0ken!!']);
+  });
+
+  it('are found in JSON nested deeper than a stack is', () => {
+    const text = `${'{"a":'.repeat(9_000)}"hunter2"${'}'.repeat(9_000)}`;
+    assert.deepEqual(secretStrings(text), [text, 'hunter2']);
   });
 
   it('of a plain text, or of broken JSON, are the text', () => {

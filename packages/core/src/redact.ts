@@ -4,6 +4,9 @@
  */
 export const SHORTEST_REDACTED = 6;
 
+/** A pattern of longer ones may be refused as too large, by an error that shows the whole of it. UTF-16 units. */
+const LONGEST_IN_PATTERN = 1_000;
+
 /** Put in place of what was removed. */
 export const REDACTED = '[redacted]';
 
@@ -18,8 +21,16 @@ export function redactor(secrets: Iterable<string>): (text: string) => string {
   for (const secret of secrets) for (const { text } of formsOf(secret)) forms.add(text);
   if (forms.size === 0) return (text) => text;
   const longestFirst = [...forms].sort((a, b) => b.length - a.length);
-  const pattern = new RegExp(longestFirst.map(escapeForPattern).join('|'), 'g');
-  return (text) => text.replace(pattern, REDACTED);
+  return (text) => {
+    let left = text;
+    const short: string[] = [];
+    for (const form of longestFirst) {
+      if (!left.includes(form)) continue;
+      if (form.length > LONGEST_IN_PATTERN) left = left.replaceAll(form, REDACTED);
+      else short.push(escapeForPattern(form));
+    }
+    return short.length === 0 ? left : left.replace(new RegExp(short.join('|'), 'g'), REDACTED);
+  };
 }
 
 /** A secret found where it must not be; says which and how, never the secret. */
@@ -71,10 +82,17 @@ function parseObject(text: string): unknown {
   }
 }
 
-function stringsIn(node: unknown): readonly string[] {
-  if (typeof node === 'string') return [node];
+/** Level by level, not by recursion: JSON may be nested deeper than a stack is. */
+function stringsIn(root: unknown): readonly string[] {
+  const found: string[] = [];
+  for (let level = [root]; level.length > 0; level = level.flatMap(secretMembers))
+    for (const node of level) if (typeof node === 'string') found.push(node);
+  return found;
+}
+
+function secretMembers(node: unknown): readonly unknown[] {
   if (typeof node !== 'object' || node === null) return [];
-  return Object.entries(node).flatMap(([member, inner]) => (PUBLIC_MEMBERS.has(member) ? [] : stringsIn(inner)));
+  return Object.entries(node).flatMap(([member, inner]) => (PUBLIC_MEMBERS.has(member) ? [] : [inner]));
 }
 
 interface Form {
