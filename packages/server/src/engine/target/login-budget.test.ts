@@ -47,6 +47,13 @@ describe('the budget of logins', () => {
     assert.equal(await server().spentUntil('app'), clock.now() + 12 * MINUTE);
   });
 
+  test('lets one more be made where that may end an outage, and counts it as well', async () => {
+    const { budget, login } = await open();
+    for (let round = 0; round < 3; round += 1) await login('refused');
+    assert.ok('charge' in (await budget.charge('app', 1)));
+    assert.ok('spentUntil' in (await budget.charge('app', 1)));
+  });
+
   test('counts a login again whose server was paused meanwhile, since it is made only now', async () => {
     const { clock, store } = await open();
     let wake = () => {};

@@ -68,10 +68,14 @@ export class LoginBudget {
     return this.#waits;
   }
 
-  /** Counts a login that is about to be made, unless the budget is spent. */
-  async charge(account: string): Promise<Charged> {
+  /**
+   * Counts a login that is about to be made, unless the budget is spent.
+   *
+   * @param further logins beyond the limit
+   */
+  async charge(account: string, further = 0): Promise<Charged> {
     for (;;) {
-      const charged = await this.#charge(account);
+      const charged = await this.#charge(account, further);
       if ('spentUntil' in charged || !this.isStale(charged.charge)) return charged;
     }
   }
@@ -85,12 +89,13 @@ export class LoginBudget {
     return this.limit.window * JUDGED_WITHIN;
   }
 
-  async #charge(account: string): Promise<Charged> {
+  async #charge(account: string, further: number): Promise<Charged> {
     const { clock } = this.#parts;
+    const limit = { ...this.limit, logins: this.limit.logins + further };
     let answer: Charged = { spentUntil: 0 };
     await this.#change(account, (record) => {
       const now = clock.now();
-      const until = spentUntil(record, this.limit, now);
+      const until = spentUntil(record, limit, now);
       const at = now + this.#judgedWithin;
       answer = until === null ? { charge: { account, at } } : { spentUntil: until };
       return until === null ? withLogin(record, this.limit, now, at) : record;

@@ -105,16 +105,15 @@ export function outcomeOf({ outcome }: ProbeResult): LoginOutcome {
   return outcome === 'accepted' || outcome === 'refused' ? outcome : 'could-not-look';
 }
 
+/** Logins beyond the budget for {@link mayEndOutage}; four in all, where the strictest usual lock-out limit is five. */
+const TO_END_OUTAGE = 1;
+
 async function admitTest(work: Work, account: string): Promise<Admitted | HeldBack> {
   const { budget } = work.parts;
-  const charged = await chargeOnce(work, account);
-  if ('spentUntil' in charged)
-    return mayEndOutage(work.entry.record)
-      ? {
-          settle: (answer) => noteTest(budget, account, answer),
-          settling: () => budget.settling({ account, at: 0 }, 'accepted'),
-        }
-      : { heldBackUntil: charged.spentUntil };
+  const within = await chargeOnce(work, account);
+  const isWanted = 'spentUntil' in within && mayEndOutage(work.entry.record);
+  const charged = isWanted ? await budget.charge(account, TO_END_OUTAGE) : within;
+  if ('spentUntil' in charged) return { heldBackUntil: charged.spentUntil };
   const { charge } = charged;
   const classes = work.rotationFunction.probe !== undefined;
   return {
@@ -129,11 +128,6 @@ async function chargeOnce({ held, parts }: Work, account: string) {
   if (charge?.account !== account || parts.budget.isStale(charge)) return parts.budget.charge(account);
   held.prepaid = null;
   return { charge };
-}
-
-async function noteTest(budget: LoginBudget, account: string, answer: Answer<unknown>): Promise<void> {
-  if ('answer' in answer) await budget.note(account, 'accepted');
-  else if (answer.failure.errorClass === 'refused-login') await budget.note(account, 'refused');
 }
 
 /** Functions that do not class their errors may have been refused whenever they fail: that stays counted. */
@@ -156,9 +150,9 @@ async function noteChange(budget: LoginBudget, { own, admin }: LoginAccounts, an
 }
 
 /**
- * With one password, while the target takes only the new one, waiting for the budget is an outage. So the test that may
- * end it is made in any case, unless the target has judged and refused one already: what is left uncounted is what a
- * crash or a silent target left behind.
+ * With one password, while the target takes only the new one, waiting for the budget is an outage. So one test more is
+ * made that may end it, unless the target is known to have refused one already: a crash or a silent target may have left
+ * behind what is counted. Counted it is, too, so that servers that die one after the other stay below a lock-out limit.
  */
 function mayEndOutage(record: RotationRecord): boolean {
   const last = record.steps.findLast(({ step }) => step === 'test');
