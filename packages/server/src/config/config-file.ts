@@ -108,7 +108,7 @@ const fileSchema = z.strictObject({
     .strictObject({
       url: z.string().optional(),
       readBound: duration({ min: 100, max: 60_000 }).optional(),
-      staleReads: z.union([z.literal('off'), duration({ min: 1_000, max: 86_400_000 })]).optional(),
+      staleReads: durationOrOff({ min: 1_000, max: 86_400_000 }).optional(),
     })
     .optional(),
   audit: z
@@ -140,7 +140,7 @@ const fileSchema = z.strictObject({
       concurrency: z.int().min(1).max(256).optional(),
       concurrencyPerTarget: z.int().min(1).max(64).optional(),
       loginBudget: loginBudgetSchema.optional(),
-      driftInterval: z.union([z.literal('off'), duration({ min: 60_000, max: 30 * 86_400_000 })]).optional(),
+      driftInterval: durationOrOff({ min: 60_000, max: 30 * 86_400_000 }).optional(),
     })
     .optional(),
   environments: z.record(z.string().min(1).max(64), z.array(z.string().min(1).max(512)).min(1).max(100)).optional(),
@@ -155,15 +155,29 @@ const fileSchema = z.strictObject({
 });
 
 /** `30s`, `10m`, `24h` as milliseconds. */
-function duration(bounds: { readonly min: number; readonly max: number }) {
-  return z.string().transform((text, context) => {
-    try {
-      return parseDuration(text, { what: 'the duration', ...bounds });
-    } catch (error) {
-      context.addIssue({ code: 'custom', message: messageOf(error) });
-      return z.NEVER;
-    }
-  });
+interface Bounds {
+  readonly min: number;
+  readonly max: number;
+}
+
+function duration(bounds: Bounds) {
+  return z.string().transform((text, context) => durationOf(text, bounds, context));
+}
+
+/** One rule and no union: of a union that does not match it is not said what is wrong. */
+function durationOrOff(bounds: Bounds) {
+  return z
+    .string()
+    .transform((text, context) => (text === 'off' ? ('off' as const) : durationOf(text, bounds, context)));
+}
+
+function durationOf(text: string, bounds: Bounds, context: z.RefinementCtx): number {
+  try {
+    return parseDuration(text, { what: 'the duration', ...bounds });
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: messageOf(error) });
+    return z.NEVER;
+  }
 }
 
 export type FileConfig = z.infer<typeof fileSchema>;

@@ -59,6 +59,8 @@ test('who may not is refused, and what cannot be read is said', async () => {
   await assert.rejects(freezes.put(ROOT, { ...today, environments: ['moon'] }), reason('environment-unknown'));
   await assert.rejects(freezes.put(ROOT, { ...today, environments: ['constructor'] }), reason('environment-unknown'));
   await assert.rejects(freezes.put(ROOT, { ...today, until: 'tomorrow' }), reason('freeze-invalid'));
+  const lastYear = { from: '2029-01-01', until: '2029-01-02' };
+  await assert.rejects(freezes.put(ROOT, { ...today, ...lastYear }), reason('freeze-over'));
   await assert.rejects(freezes.put(ROOT, { ...today, name: 'a\u001b[2J' }), reason('freeze-invalid'));
   await assert.rejects(freezes.remove(ROOT, 'incident'), reason('freeze-not-found'));
 });

@@ -1,6 +1,6 @@
 import { type Caller, RekeyError } from '@rekey/core';
 import { type Environments, type FreezeForm, freezeText } from '../engine/order/environments.ts';
-import type { FreezeText } from '../engine/order/freeze.ts';
+import { type FreezeText, parseFreeze } from '../engine/order/freeze.ts';
 import type { Freezes } from '../engine/order/freezes.ts';
 import type { UseCases } from './use-case.ts';
 
@@ -35,7 +35,9 @@ export class FreezeCases {
     return this.#on(caller, 'rekey:PutFreeze', async () => {
       const { freezes, environments } = this.#parts;
       await this.#refuseConfigured(form.name);
-      await freezes.put(freezeText(form, environments));
+      const text = freezeText(form, environments);
+      this.#refuseOver(text);
+      await freezes.put(text);
       return this.#shown();
     });
   }
@@ -48,6 +50,16 @@ export class FreezeCases {
         throw new RekeyError('not-found', `There is no freeze "${name}".`, { reason: 'freeze-not-found' });
       return this.#shown();
     });
+  }
+
+  /** It would freeze nothing, in silence; the year was mistyped. */
+  #refuseOver(text: FreezeText): void {
+    if (!parseFreeze(text).isOver(this.#parts.clock.now())) return;
+    throw new RekeyError(
+      'invalid-input',
+      `The freeze "${text.name}" would be over already, at ${text.until} (${text.timeZone}): give an end to come, or lift the freeze to end it.`,
+      { reason: 'freeze-over' },
+    );
   }
 
   async #refuseConfigured(named: string): Promise<void> {

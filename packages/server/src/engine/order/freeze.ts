@@ -28,6 +28,8 @@ export interface Freeze {
   covers(secretName: string): boolean;
   /** When the range ends that a moment lies in; null if it lies in none. Milliseconds since the epoch. */
   endAfter(now: number): number | null;
+  /** Whether it never comes (again). */
+  isOver(now: number): boolean;
 }
 
 /**
@@ -50,8 +52,10 @@ export function parseFreeze(text: FreezeText): Freeze {
       ends: instantOf(placeIn(every, until, wall, turn + later), timeZone, 'last'),
     }));
   let known: Known = { since: 0, until: 0, end: null };
+  const lasts = every === 'once' ? instantOf(until.at, timeZone, 'last') : Number.POSITIVE_INFINITY;
   return {
     text,
+    isOver: (now) => now >= lasts,
     covers: (secretName) => tests?.some((test) => test(secretName)) ?? true,
     endAfter: (now) => {
       if (now < known.since || now >= known.until) known = lookAround(rangesNear(wallAt(now, timeZone)), now);

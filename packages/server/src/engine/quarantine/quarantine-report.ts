@@ -1,5 +1,3 @@
-import { formatDuration } from '@rekey/core';
-
 /**
  * What became of one secret after a restore:
  *
@@ -57,7 +55,7 @@ export interface QuarantineSetting {
 export function reportOf(
   setting: QuarantineSetting | null,
   rows: readonly QuarantineRow[],
-  facts: { readonly looked: boolean; readonly now: number },
+  facts: { readonly looked: boolean },
 ): QuarantineReport {
   const counts: Partial<Record<QuarantineOutcome, number>> = {};
   for (const { outcome } of rows) counts[outcome] = (counts[outcome] ?? 0) + 1;
@@ -75,10 +73,9 @@ export function reportOf(
 function sentenceOf(
   { backup, since }: QuarantineSetting,
   hindering: number,
-  { looked, now }: { readonly looked: boolean; readonly now: number },
+  { looked }: { readonly looked: boolean },
 ): string {
-  const age = formatDuration(Math.max(0, Math.round((now - since) / 60_000)) * 60_000);
-  const origin = `Restored from ${backup} ${age} ago; nothing rotates.`;
+  const origin = `Restored from ${backup} at ${new Date(since).toISOString()}; nothing rotates.`;
   if (!looked) return `${origin} Current values are being looked at.`;
   if (hindering > 0) return `${origin} ${hindering} findings need a person; see to them, then end the quarantine.`;
   return `${origin} Every current value that can be looked at logs in: end the quarantine with \`rekey quarantine end\`.`;

@@ -604,7 +604,10 @@ describe('a restored store', () => {
     const { open, house } = await openRestored(async ({ backup }) => backup());
     const quarantine = open();
     await quarantine.look();
-    assert.match(house.alerts.raised.get('quarantine') ?? '', /^Restored from rekey\.backup .*; nothing rotates\./);
+    assert.match(
+      house.alerts.raised.get('quarantine') ?? '',
+      /^Restored from rekey\.backup at \d{4}-\d\d-\d\dT[\d:.]+Z; nothing rotates\./,
+    );
     await quarantine.end({ despiteFindings: false });
     assert.equal(house.alerts.raised.has('quarantine'), false);
   });

@@ -111,8 +111,7 @@ export class Quarantine {
   }
 
   async report(): Promise<QuarantineReport> {
-    const facts = { looked: this.#looked, now: this.#parts.clock.now() };
-    return reportOf(await this.#setting(), [...this.#rows.values()], facts);
+    return reportOf(await this.#setting(), [...this.#rows.values()], { looked: this.#looked });
   }
 
   /**
