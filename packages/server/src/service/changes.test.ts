@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { RekeyError } from '@rekey/core';
-import { quiet } from '../engine/testing.ts';
+import { quiet } from '../engine/fake-clock.testing.ts';
 import { openService, ROOT, STRANGER } from './testing.ts';
 
 const VERSION = 'first-version-first-version-first';

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CURRENT, PREVIOUS, RekeyError } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom, rotators } from '@rekey/rotators';
-import { textOf } from '../engine/testing.ts';
+import { FakeTarget, rotationFunctionFrom, rotators } from '@rekey/rotators';
+import { fakeFunctions } from '../engine/fake-functions.testing.ts';
+import { textOf } from '../engine/house.testing.ts';
 import { openService, ROOT } from './testing.ts';
 
 const CREDENTIAL = JSON.stringify({ engine: 'fake', host: 'db', username: 'app', password: 'old-password' });
@@ -10,10 +11,7 @@ const CREDENTIAL = JSON.stringify({ engine: 'fake', host: 'db', username: 'app',
 async function open() {
   const target = new FakeTarget({ app: 'old-password' });
   const opened = await openService({
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(target), access, { random });
-      return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-    },
+    functions: fakeFunctions(target),
   });
   const { service, engine, clock } = opened;
   const value = { versionId: 'first'.padEnd(32, '-'), value: { kind: 'text', text: CREDENTIAL } } as const;

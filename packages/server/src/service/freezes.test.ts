@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RekeyError } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
+import { fakeFunctions } from '../engine/fake-functions.testing.ts';
 import { openService, ROOT, STRANGER } from './testing.ts';
 
 /** The fake clock begins at midnight, UTC, on Tuesday, 1 January 2030. */
@@ -10,10 +11,7 @@ const reason = (expected: string) => (error: unknown) => error instanceof RekeyE
 
 async function open() {
   const opened = await openService({
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(new FakeTarget({ app: 'old-password' })), access, { random });
-      return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-    },
+    functions: fakeFunctions(new FakeTarget({ app: 'old-password' })),
   });
   const { secrets, rotation } = opened.service;
   for (const name of ['prod/db', 'staging/db']) {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RekeyError, type RotationSettings } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
+import { fakeFunctions } from '../engine/fake-functions.testing.ts';
 import { openService, ROOT } from './testing.ts';
 
 const HOUR = 3_600_000;
@@ -11,10 +12,7 @@ const EVERY_MINUTE = { kind: 'every', every: 60_000 } as const;
 async function open(options: { readonly password?: string } = {}) {
   const target = new FakeTarget({ app: options.password ?? 'old-password' });
   const opened = await openService({
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(target), access, { random });
-      return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-    },
+    functions: fakeFunctions(target),
   });
   const { secrets, rotation } = opened.service;
   const value = { versionId: 'first'.padEnd(32, '-'), value: { kind: 'text', text: CREDENTIAL } } as const;

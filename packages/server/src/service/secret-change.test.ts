@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RekeyError } from '@rekey/core';
-import { putSecret } from '../engine/testing.ts';
+import { putSecret } from '../engine/house.testing.ts';
 import { MemoryDriver } from '../store/memory.ts';
 import { openMemoryStore } from '../store/testing.ts';
 import { SecretChanges } from './secret-change.ts';

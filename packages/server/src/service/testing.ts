@@ -3,8 +3,10 @@ import type { Caller, FindRotationFunction, RandomSource, RotationSettings, Secr
 import { rootPrincipal, silentLogger } from '@rekey/core';
 import type { AuditEntry, AuditLog } from '../audit/entry.ts';
 import { ChangeStream } from '../engine/changes/change-stream.ts';
+import { FakeClock } from '../engine/fake-clock.testing.ts';
 import { Holders } from '../engine/holders/holders.ts';
-import { type Engine, FakeClock, openEngine, seededRandom } from '../engine/testing.ts';
+import { seededRandom } from '../engine/seeded-random.testing.ts';
+import { type Engine, openEngine } from '../engine/testing.ts';
 import { AccessUses } from './access/access-uses.ts';
 import { AccessDirectory } from './access/directory.ts';
 import type { MetricParts } from './metrics.ts';

@@ -4,7 +4,7 @@ import { silentLogger, systemRandom } from '@rekey/core';
 import type { AuditEntry } from '../../audit/entry.ts';
 import type { Store } from '../../store/store.ts';
 import { openMemoryStore } from '../../store/testing.ts';
-import { FakeClock } from '../testing.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
 import { Alerts } from './alerts.ts';
 import { OUTBOX_AGE, Outbox, SEND_TIME } from './outbox.ts';
 import type { Sender } from './sender.ts';

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CURRENT, PENDING } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
 import type { BreachRecord } from '../../store/breach-record.ts';
 import type { Store } from '../../store/store.ts';
-import { type Engine, type EngineOptions, FakeClock, House, openEngine, seededRandom } from '../testing.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { House } from '../house.testing.ts';
+import { seededRandom } from '../seeded-random.testing.ts';
+import { type Engine, openEngine } from '../testing.ts';
 
 /** A server dies before or after every write of a breach's work; another one finds the work and ends it. */
 
@@ -48,14 +52,7 @@ function mortal(store: Store, dieAt: number, moment: Moment) {
 
 async function openHouse(strategy: Strategy) {
   const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
-  return House.open({ target, settings: { strategy, overlap: 10 * MINUTE }, functions: functionsOf(target) });
-}
-
-function functionsOf(target: FakeTarget): EngineOptions['functions'] {
-  return (access, random) => {
-    const rotate = rotationFunctionFrom(fake(target), access, { random });
-    return (name) => (name === 'rekey-fake' ? rotate : null);
-  };
+  return House.open({ target, settings: { strategy, overlap: 10 * MINUTE }, functions: fakeFunctions(target) });
 }
 
 /** Lets the work go on until the breach is over. */
@@ -100,7 +97,7 @@ async function killedAt(strategy: Strategy, dieAt: number, moment: Moment): Prom
 }
 
 function surroundings(house: House<FakeTarget>, { escrow, alerts }: Engine) {
-  return { escrow, alerts, random: seededRandom('doomed'), functions: functionsOf(house.target) };
+  return { escrow, alerts, random: seededRandom('doomed'), functions: fakeFunctions(house.target) };
 }
 
 async function assertOver(house: House<FakeTarget>, cases: BreachRecord['cases'], when: string): Promise<void> {

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Caller, CURRENT, PENDING, RekeyError, rootPrincipal } from '@rekey/core';
-import { type FakeOptions, FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { type FakeOptions, FakeTarget } from '@rekey/rotators';
 import type { BreachCase, BreachRecord } from '../../store/breach-record.ts';
-import { type Bench, credential, openBench, putSecret } from '../testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { type Bench, credential, openBench, putSecret } from '../house.testing.ts';
 import { attachLabel, detachLabel, findLabelled } from '../versions.ts';
 import type { FetchLeaked } from './breach-work.ts';
 import type { BreachReport } from './breaches.ts';
@@ -28,10 +29,7 @@ async function open(
     {
       target,
       settings: { strategy, overlap: 10 * MINUTE },
-      functions: (access, random) => {
-        const rotate = rotationFunctionFrom(fake(target, options), access, { random });
-        return (name) => (name === 'rekey-fake' ? rotate : null);
-      },
+      functions: fakeFunctions(target, options),
     },
     fetchLeaked === undefined ? {} : { fetchLeaked },
   );

@@ -5,7 +5,8 @@ import { Keyring } from '../../seal/keyring.ts';
 import { changesForgotten } from '../../store/driver-errors.ts';
 import { MemoryDriver } from '../../store/memory.ts';
 import { Store } from '../../store/store.ts';
-import { FakeClock, putSecret, quiet } from '../testing.ts';
+import { FakeClock, quiet } from '../fake-clock.testing.ts';
+import { putSecret } from '../house.testing.ts';
 import { addVersion } from '../versions.ts';
 import { ChangeStream } from './change-stream.ts';
 

@@ -3,7 +3,8 @@ import { describe, test } from 'node:test';
 import { CURRENT, PENDING, PREVIOUS, RekeyError, type Strategy } from '@rekey/core';
 import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
 import { Alerts } from '../alerts/alerts.ts';
-import { credential, openBench, seededRandom } from '../testing.ts';
+import { credential, openBench } from '../house.testing.ts';
+import { seededRandom } from '../seeded-random.testing.ts';
 
 const MINUTE = 60_000;
 const STRATEGIES = ['single-user', 'alternating-users', 'dual-password'] as const;

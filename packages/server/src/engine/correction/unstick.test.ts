@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CURRENT, PENDING, RekeyError, type Strategy } from '@rekey/core';
-import { type FakeOptions, FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { type FakeOptions, FakeTarget } from '@rekey/rotators';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { openBench } from '../house.testing.ts';
 import { claimKey } from '../rotation/held-secrets.ts';
-import { openBench } from '../testing.ts';
 
 const MINUTE = 60_000;
 
@@ -12,10 +13,7 @@ async function open(strategy: Strategy = 'alternating-users', rotator: FakeOptio
   const bench = await openBench({
     target,
     settings: { strategy, overlap: 10 * MINUTE },
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(target, rotator), access, { random });
-      return () => made;
-    },
+    functions: fakeFunctions(target, rotator),
   });
   const { house, engine, rotations, clock, worker } = bench;
   const unstick = () => engine.unstick.unstick(house.secretId, 'a person');

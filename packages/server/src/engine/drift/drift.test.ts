@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { ProbeResult } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
 import fc from 'fast-check';
 import { type DriftRecord, phaseOf } from '../../store/collections.ts';
-import { credential, FakeClock, openBench, openEngine, putSecret } from '../testing.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { credential, openBench, putSecret } from '../house.testing.ts';
+import { openEngine } from '../testing.ts';
 import { driftAfter, driftCondition, driftOf, phasesBetween } from './drift-state.ts';
 
 const MINUTE = 60_000;
@@ -16,10 +19,7 @@ async function open() {
   const bench = await openBench({
     target,
     settings: { strategy: 'single-user' },
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(target), access, { random });
-      return () => made;
-    },
+    functions: fakeFunctions(target),
   });
   const { engine, house } = bench;
   const look = () => engine.drift.look(house.secretId);
@@ -106,10 +106,7 @@ describe('the round', () => {
     const target = new FakeTarget();
     const { watch, store } = await openEngine({
       clock,
-      functions: (access, random) => {
-        const made = rotationFunctionFrom(fake(target), access, { random });
-        return () => made;
-      },
+      functions: fakeFunctions(target),
     });
     const names = Array.from({ length: 60 }, (_, number) => `app${number}`);
     for (const name of names) {

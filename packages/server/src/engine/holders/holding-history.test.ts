@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Caller, rootPrincipal, silentLogger } from '@rekey/core';
 import { openMemoryStore } from '../../store/testing.ts';
-import { FakeClock } from '../testing.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
 import { Holders } from './holders.ts';
 import { HOLDING_KEPT } from './holding-history.ts';
 

@@ -6,8 +6,8 @@ import { type CollectionName, INDEXES } from '../../store/collections.ts';
 import type { StoreDriver } from '../../store/driver.ts';
 import { MemoryDriver } from '../../store/memory.ts';
 import type { Store } from '../../store/store.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
 import { claimKey } from '../rotation/held-secrets.ts';
-import { FakeClock } from '../testing.ts';
 import { dyingDriver, type KeyedServer, MemorySeal, openKeyedServer } from './keys.testing.ts';
 
 const refusal = (reason: string) => (error: unknown) => error instanceof RekeyError && error.reason === reason;

@@ -6,7 +6,7 @@ import type { Seal } from '../../seal/seal.ts';
 import type { StoreDriver } from '../../store/driver.ts';
 import { openStore } from '../../store/open-store.ts';
 import type { Store } from '../../store/store.ts';
-import type { FakeClock } from '../testing.ts';
+import type { FakeClock } from '../fake-clock.testing.ts';
 import { KeyUpkeep } from './key-upkeep.ts';
 
 /** A KEK in memory. */

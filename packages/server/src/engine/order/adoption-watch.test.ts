@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type Caller, rootPrincipal, type SecretRecord } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
 import type { HolderRecord } from '../../store/collections.ts';
-import { type Engine, House } from '../testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { House } from '../house.testing.ts';
+import type { Engine } from '../testing.ts';
 import { holdForHolders, OBSERVATION } from './adoption-watch.ts';
 
 const MINUTE = 60_000;
@@ -15,10 +17,7 @@ async function adopted(rule?: { kind: 'every'; every: number }) {
     target,
     rule: rule ?? { kind: 'every', every: HOUR },
     settings: { strategy: 'single-user', overlap: 0 },
-    functions: (access, random) => {
-      const rotate = rotationFunctionFrom(fake(target), access, { random });
-      return () => rotate;
-    },
+    functions: fakeFunctions(target),
   });
   const engine = await house.server();
   const { record, revision } = (await house.store.get('secret', house.secretId))!;

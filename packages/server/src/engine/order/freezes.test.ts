@@ -8,9 +8,10 @@ import {
   type SecretRotation,
   type Strategy,
 } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { openBench } from '../house.testing.ts';
 import { planned } from '../schedule/plan-next.ts';
-import { openBench } from '../testing.ts';
 import type { FreezeText } from './freeze.ts';
 import type { Hold } from './hold.ts';
 import { postponed } from './postponement.ts';
@@ -57,10 +58,7 @@ function open({ strategy = 'alternating-users', freezes = [night], rule, overlap
       target,
       rule: rule ?? { kind: 'every', every: HOUR },
       settings: { strategy, overlap },
-      functions: (access, random) => {
-        const made = rotationFunctionFrom(fake(target), access, { random });
-        return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-      },
+      functions: fakeFunctions(target),
     },
     { freezes },
   );

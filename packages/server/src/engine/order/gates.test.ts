@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { RekeyError, type RotationRule, type RotationSettings } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
-import { credential, openBench, putSecret } from '../testing.ts';
+import { FakeTarget } from '@rekey/rotators';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { credential, openBench, putSecret } from '../house.testing.ts';
 import { gateCondition, gateCycle } from './gates.ts';
 
 const MINUTE = 60_000;
@@ -17,10 +18,7 @@ async function open(settings: Partial<RotationSettings> = {}, rule: RotationRule
     target,
     rule,
     settings: { ...alike, requires: ['staging'], green: 2, soak: HOUR, ...settings },
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(target), access, { random });
-      return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-    },
+    functions: fakeFunctions(target),
   });
   const { house, clock, rotations, pass } = bench;
   const value = credential('stage', 'stage-password');

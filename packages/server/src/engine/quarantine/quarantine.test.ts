@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CURRENT, PENDING, PREVIOUS, type RotationSettings, type Strategy, silentLogger } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
 import type { AuditEntry } from '../../audit/entry.ts';
 import { type EscrowEntry, type EscrowFinding, type EscrowSource, MemoryEscrowJournal } from '../escrow/escrow.ts';
-import {
-  credential,
-  type Engine,
-  type EngineOptions,
-  FakeClock,
-  House,
-  openEngine,
-  putSecret,
-  textOf,
-} from '../testing.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { credential, House, putSecret, textOf } from '../house.testing.ts';
+import { type Engine, type EngineOptions, openEngine } from '../testing.ts';
 import { addVersion } from '../versions.ts';
 import { Quarantine } from './quarantine.ts';
 
@@ -46,10 +40,7 @@ async function openRestored(
 ) {
   const { strategy = 'single-user' } = options;
   const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
-  const functions: EngineOptions['functions'] = (access, random) => {
-    const made = rotationFunctionFrom(fake(target), access, { random });
-    return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-  };
+  const functions: EngineOptions['functions'] = fakeFunctions(target);
   const house = await House.open({ target, settings: { strategy, overlap: MINUTE, ...options.settings }, functions });
   const clock = new FakeClock();
   const engine = await house.server({ clock });

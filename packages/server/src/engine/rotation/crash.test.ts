@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CURRENT, PENDING, PREVIOUS, type Strategy } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
 import { BOUNDARIES, type Boundary } from '../boundary.ts';
-import { type Engine, FakeClock, House } from '../testing.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { House } from '../house.testing.ts';
+import type { Engine } from '../testing.ts';
 import { inSwitchWindow } from './rotation-change.ts';
 
 /**
@@ -30,10 +33,7 @@ async function open(strategy: Strategy) {
   const house = await House.open({
     target,
     settings: { strategy, overlap: OVERLAP },
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(target, { strategies: [strategy] }), access, { random });
-      return () => made;
-    },
+    functions: fakeFunctions(target, { strategies: [strategy] }),
   });
   return { house, target };
 }

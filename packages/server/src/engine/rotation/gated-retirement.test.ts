@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { beforeEach, describe, it } from 'node:test';
 import { type Caller, CURRENT, type RotationSettings, rootPrincipal } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
-import { type Engine, House } from '../testing.ts';
+import { FakeTarget } from '@rekey/rotators';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { House } from '../house.testing.ts';
+import type { Engine } from '../testing.ts';
 import { findLabelled } from '../versions.ts';
 
 const MINUTE = 60_000;
@@ -19,10 +21,7 @@ async function open(settings: Partial<RotationSettings>): Promise<void> {
   house = await House.open({
     target,
     settings: { strategy: 'alternating-users', overlap: HOUR, retireWithin: 12 * HOUR, ...settings },
-    functions: (access, random) => {
-      const rotate = rotationFunctionFrom(fake(target), access, { random });
-      return () => rotate;
-    },
+    functions: fakeFunctions(target),
   });
   engine = await house.server();
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CURRENT, PENDING, type Strategy } from '@rekey/core';
-import { type FakeOptions, FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { type FakeOptions, FakeTarget } from '@rekey/rotators';
 import type { BoundaryHook } from '../boundary.ts';
-import { credential, FakeClock, openBench } from '../testing.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { credential, openBench } from '../house.testing.ts';
 import { attachLabel, detachLabel } from '../versions.ts';
 
 const MINUTE = 60_000;
@@ -20,10 +22,7 @@ function open(strategy: Strategy = 'alternating-users', options: Options = {}) {
     {
       target,
       settings: { strategy, overlap: 10 * MINUTE },
-      functions: (access, random) => {
-        const made = rotationFunctionFrom(fake(target, rotator), access, { random });
-        return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-      },
+      functions: fakeFunctions(target, rotator),
     },
     boundary === undefined ? {} : { boundary },
   );

@@ -5,8 +5,11 @@ import { type FakeFault, type FakeOperation, FakeTarget, fake, rotationFunctionF
 import fc from 'fast-check';
 import { Alerts } from '../alerts/alerts.ts';
 import { type EscrowEntry, MemoryEscrowJournal } from '../escrow/escrow.ts';
+import { FakeClock, quiet } from '../fake-clock.testing.ts';
+import { House } from '../house.testing.ts';
+import { seededRandom } from '../seeded-random.testing.ts';
 import { DEFAULT_LOGIN_LIMIT } from '../target/login-count.ts';
-import { type Engine, FakeClock, House, quiet, seededRandom } from '../testing.ts';
+import type { Engine } from '../testing.ts';
 import { isTemporary } from './cause.ts';
 import { inSwitchWindow } from './rotation-change.ts';
 

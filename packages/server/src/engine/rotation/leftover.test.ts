@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CURRENT, PENDING, type Strategy } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
 import type { Boundary } from '../boundary.ts';
-import { type EngineOptions, FakeClock, openBench, textOf } from '../testing.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { openBench, textOf } from '../house.testing.ts';
+import type { EngineOptions } from '../testing.ts';
 import { promote } from '../versions.ts';
 
 const MINUTE = 60_000;
@@ -12,10 +15,7 @@ const OVERLAP = 10 * MINUTE;
 /** A rotation called off when the target had taken its value beside the current one and before it was promoted. */
 async function calledOff(server: Partial<EngineOptions> = {}, strategy: Strategy = 'alternating-users') {
   const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
-  const functions: EngineOptions['functions'] = (access, random) => {
-    const made = rotationFunctionFrom(fake(target, { strategies: [strategy] }), access, { random });
-    return () => made;
-  };
+  const functions: EngineOptions['functions'] = fakeFunctions(target, { strategies: [strategy] });
   const settings = { strategy, overlap: OVERLAP } as const;
   const bench = await openBench({ target, functions, settings }, server);
   target.breaks('test', 'down', Number.POSITIVE_INFINITY);

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
 import type { Boundary } from '../boundary.ts';
-import { openBench } from '../testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { openBench } from '../house.testing.ts';
 
 async function open(overlap: number, onBoundary: (boundary: Boundary, stop: () => Promise<void>) => void = () => {}) {
   const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
@@ -11,10 +12,7 @@ async function open(overlap: number, onBoundary: (boundary: Boundary, stop: () =
     {
       target,
       settings: { strategy: 'alternating-users', overlap },
-      functions: (access, random) => {
-        const made = rotationFunctionFrom(fake(target), access, { random });
-        return () => made;
-      },
+      functions: fakeFunctions(target),
     },
     {
       boundary: (boundary) => {

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Strategy } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
-import { openBench } from '../testing.ts';
+import { FakeTarget } from '@rekey/rotators';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { openBench } from '../house.testing.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -12,10 +13,7 @@ function open(strategy: Strategy = 'alternating-users') {
   return openBench({
     target,
     settings: { strategy, overlap: 10 * MINUTE },
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(target, {}), access, { random });
-      return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-    },
+    functions: fakeFunctions(target, {}),
   });
 }
 

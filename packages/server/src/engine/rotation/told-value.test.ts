@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { CURRENT, PENDING } from '@rekey/core';
-import { FakeTarget, type FakeUser, fake, rotationFunctionFrom } from '@rekey/rotators';
-import { credential, openBench } from '../testing.ts';
+import { FakeTarget, type FakeUser } from '@rekey/rotators';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { credential, openBench } from '../house.testing.ts';
 
 const MINUTE = 60_000;
 const OVERLAP = 10 * MINUTE;
@@ -34,10 +35,7 @@ async function refusedByPooler(passes: number) {
   const bench = await openBench({
     target,
     settings: { strategy: 'alternating-users', overlap: OVERLAP },
-    functions: (access, random) => {
-      const made = rotationFunctionFrom(fake(target), access, { random });
-      return () => made;
-    },
+    functions: fakeFunctions(target),
   });
   await bench.begin();
   target.breaks('create', 'down');

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CURRENT, type RotationCause, type RotationRecord } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
-import { credential, type House, openBench, putSecret, quiet } from '../testing.ts';
+import { FakeTarget } from '@rekey/rotators';
+import { quiet } from '../fake-clock.testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { credential, type House, openBench, putSecret } from '../house.testing.ts';
 import { byTurn, rankOf } from './turn.ts';
 
 const MINUTE = 60_000;
@@ -19,10 +21,7 @@ async function open(overall: number, perTarget = overall, secrets = 3) {
       target,
       rule: { kind: 'manual' },
       settings: { strategy: 'alternating-users', overlap: MINUTE },
-      functions: (access, random) => {
-        const made = rotationFunctionFrom(fake(target), access, { random });
-        return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-      },
+      functions: fakeFunctions(target),
     },
     { settings: { caps: { overall, perTarget } } },
   );

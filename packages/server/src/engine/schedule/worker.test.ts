@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CURRENT, RekeyError, type RotationRule, type Strategy } from '@rekey/core';
-import { type FakeOptions, FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { type FakeOptions, FakeTarget } from '@rekey/rotators';
 import type { BoundaryHook } from '../boundary.ts';
+import { quiet } from '../fake-clock.testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { openBench } from '../house.testing.ts';
 import { claimKey } from '../rotation/held-secrets.ts';
-import { openBench, quiet } from '../testing.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -23,10 +25,7 @@ function open(strategy: Strategy = 'alternating-users', options: Options = {}) {
       target,
       ...house,
       settings: { strategy, overlap: 10 * MINUTE },
-      functions: (access, random) => {
-        const made = rotationFunctionFrom(fake(target, rotator), access, { random });
-        return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
-      },
+      functions: fakeFunctions(target, rotator),
     },
     boundary === undefined ? {} : { boundary },
   );

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { CURRENT } from '@rekey/core';
-import { FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
+import { FakeTarget } from '@rekey/rotators';
 import { openMemoryStore } from '../../store/testing.ts';
-
 import type { Boundary, BoundaryHook } from '../boundary.ts';
-import { FakeClock, type HouseOptions, openBench, putSecret } from '../testing.ts';
+import { FakeClock } from '../fake-clock.testing.ts';
+import { fakeFunctions } from '../fake-functions.testing.ts';
+import { type HouseOptions, openBench, putSecret } from '../house.testing.ts';
 
 import { LoginBudget } from './login-budget.ts';
 import type { LoginOutcome } from './login-count.ts';
@@ -101,10 +102,7 @@ describe('the budget of logins', () => {
 
 function openRotation({ strategy = 'single-user', boundary = () => {} }: RotationWish = {}) {
   const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
-  const functions: HouseOptions<FakeTarget>['functions'] = (access, random) => {
-    const made = rotationFunctionFrom(fake(target, { strategies: [strategy] }), access, { random });
-    return () => made;
-  };
+  const functions: HouseOptions<FakeTarget>['functions'] = fakeFunctions(target, { strategies: [strategy] });
   return openBench({ target, settings: { strategy, overlap: 0 }, functions }, { boundary });
 }
 

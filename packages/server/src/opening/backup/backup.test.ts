@@ -6,7 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, afterEach, before, beforeEach, describe, it } from 'node:test';
 import { silentLogger, systemRandom } from '@rekey/core';
 import type { AuditEntry } from '../../audit/entry.ts';
-import { FakeClock } from '../../engine/testing.ts';
+import { FakeClock } from '../../engine/fake-clock.testing.ts';
 import { Keyring } from '../../seal/keyring.ts';
 import { createKeyFile, LocalKeySeal } from '../../seal/local-key.ts';
 import { keyFileOf, openSqliteStore } from '../../store/data-folder.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { silentLogger } from '@rekey/core';
-import { FakeClock } from '../../engine/testing.ts';
+import { FakeClock } from '../../engine/fake-clock.testing.ts';
 import { openMemoryStore } from '../../store/testing.ts';
 import { AccessUses } from './access-uses.ts';
 
