@@ -16,6 +16,8 @@ export interface FaceRequest {
   readonly remoteAddress: string;
   /** True over TLS, or when a trusted proxy says so. */
   readonly secure: boolean;
+  /** For what may take long: aborted when the caller hangs up, or was answered. Absent where nobody can tell. */
+  readonly gone?: () => AbortSignal;
 }
 
 export interface FaceResponse {

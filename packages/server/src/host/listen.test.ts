@@ -175,6 +175,24 @@ test('a sender that goes away in the middle disturbs nobody', async (context) =>
   assert.equal((await fetch(`${endpoint}/echo`)).status, 200);
 });
 
+test('a face that waits is told when its caller hangs up', async (context) => {
+  const asked = Promise.withResolvers<AbortSignal>();
+  const handle = async (request: FaceRequest) => {
+    const gone = request.gone?.() ?? AbortSignal.abort();
+    asked.resolve(gone);
+    if (!gone.aborted) await once(gone, 'abort');
+    return json(200, {});
+  };
+  const { port } = await started(context, { faces: [face(handle)] });
+  const socket = connect(port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+  const gone = await asked.promise;
+  assert.equal(gone.aborted, false);
+  const told = once(gone, 'abort');
+  socket.destroy();
+  await told;
+});
+
 test('a face that throws makes a 500 without detail and a log line without the message', async (context) => {
   const lines: string[] = [];
   const log = {

@@ -54,7 +54,7 @@ export class RequestHandler {
   };
 
   #answer(head: FaceRequest, body: IncomingBody, response: ServerResponse): void {
-    const request = 'bytes' in body ? { ...head, body: body.bytes } : head;
+    const request = 'bytes' in body ? { ...head, body: body.bytes, gone: () => goneSignal(response) } : head;
     if (this.#stopping.aborted || ('drained' in body && !body.drained)) response.shouldKeepAlive = false;
     let face: Face | undefined;
     try {
@@ -122,6 +122,14 @@ function tooLarge({ id }: FaceRequest, limit: number): FaceResponse {
 
 function plainAnswer(status: number, message: string, requestId: string): FaceResponse {
   return { status, headers: { 'content-type': 'application/json' }, body: JSON.stringify({ message, requestId }) };
+}
+
+/** Made only for whoever asks: most requests are answered before anybody could hang up. */
+function goneSignal(response: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  if (response.destroyed) gone.abort();
+  else response.once('close', () => gone.abort());
+  return gone.signal;
 }
 
 /** A caller who hangs up is no failure of ours. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { RekeyError } from '@rekey/core';
 import { quiet } from '../engine/fake-clock.testing.ts';
+import { MOST_WAITING_OF_PRINCIPAL } from './changes.ts';
 import { openService, ROOT, STRANGER } from './testing.ts';
 
 const VERSION = 'first-version-first-version-first';
@@ -14,12 +15,12 @@ async function open() {
     await secrets.create(ROOT, { name, value: { versionId: VERSION, value: { kind: 'text', text: 'hidden-1' } } });
   const put = (name: string) =>
     opened.service.values.put(ROOT, { secretId: name, versionId: NEXT, value: { kind: 'text', text: 'hidden-2' } });
-  const next = (after: string | null, wish: { secrets?: string[]; wait?: number } = {}) =>
-    opened.service.changes.next(ROOT, {
-      after: after === null ? null : Number(after),
-      secrets: wish.secrets ?? [],
-      wait: wish.wait ?? 0,
-    });
+  const next = (after: string | null, wish: { secrets?: string[]; wait?: number } = {}, gone?: AbortSignal) =>
+    opened.service.changes.next(
+      ROOT,
+      { after: after === null ? null : Number(after), secrets: wish.secrets ?? [], wait: wish.wait ?? 0 },
+      gone,
+    );
   return { ...opened, put, next };
 }
 
@@ -62,6 +63,17 @@ describe('whoever listens for changes', () => {
     const waits = next(after, { wait: 30_000 });
     await clock.advance(30_001);
     assert.deepEqual((await waits).changes, []);
+  });
+
+  test('leaves a place for others by hanging up, as a whole fleet does that comes back after a break of the network', async () => {
+    const { next } = await open();
+    const { after } = await next(null);
+    const hangUps = Array.from({ length: MOST_WAITING_OF_PRINCIPAL }, () => new AbortController());
+    const waiting = hangUps.map(({ signal }) => next(after, { wait: 30_000 }, signal));
+    await assert.rejects(next(after, { wait: 30_000 }), { reason: 'too-many-waiting' });
+    for (const hangUp of hangUps) hangUp.abort();
+    for (const answer of await Promise.all(waiting)) assert.deepEqual(answer.changes, []);
+    assert.deepEqual((await next(after)).changes, []);
   });
 
   test('hears only of secrets that they may read', async () => {

@@ -49,14 +49,19 @@ export class ChangeCases {
     this.#permissions = permissions;
   }
 
-  next(caller: Caller, wish: ChangesWish): Promise<ChangesAnswer> {
+  /** @param gone aborted when the caller hangs up: his place is free at once for when he comes back */
+  next(caller: Caller, wish: ChangesWish, gone?: AbortSignal): Promise<ChangesAnswer> {
     return this.#cases.onName({ caller, action: WATCH, name: '*' }, async () => {
       if (wish.after === null) return answer([], await this.#stream.position(), false);
-      return this.#counted(caller, () => this.#next(caller, { ...wish, after: wish.after ?? 0 }));
+      return this.#counted(caller, () => this.#next(caller, { ...wish, after: wish.after ?? 0 }, gone));
     });
   }
 
-  async #next(caller: Caller, { after, secrets, wait }: ChangesWish & { after: number }): Promise<ChangesAnswer> {
+  async #next(
+    caller: Caller,
+    { after, secrets, wait }: ChangesWish & { after: number },
+    gone: AbortSignal | undefined,
+  ): Promise<ChangesAnswer> {
     const { clock } = this.#parts;
     const deadline = clock.now() + wait;
     const wanted = new Set(secrets);
@@ -64,10 +69,10 @@ export class ChangeCases {
     for (;;) {
       const { changes, reached, reset, more } = await this.#stream.read(at);
       const told = await this.#visible(caller, wanted, changes);
-      const isOver = this.#stream.isClosed || clock.now() >= deadline;
+      const isOver = this.#stream.isClosed || gone?.aborted === true || clock.now() >= deadline;
       if (told.length > 0 || reset || (isOver && !more)) return answer(told, reached, reset);
       at = reached;
-      if (!more) await this.#stream.next(at, deadline - clock.now());
+      if (!more) await this.#stream.next(at, deadline - clock.now(), gone);
     }
   }
 

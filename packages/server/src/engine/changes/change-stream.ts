@@ -91,11 +91,11 @@ export class ChangeStream {
     return this.#readStore(after);
   }
 
-  /** Until there may be something after the position, or the time is over. */
-  async next(after: number, milliseconds: number): Promise<void> {
+  /** Until there may be something after the position, the time is over, or whoever waits is gone. */
+  async next(after: number, milliseconds: number, gone?: AbortSignal): Promise<void> {
     if (this.#closed || milliseconds <= 0 || this.#hasNews(after)) return;
     this.#waiting += 1;
-    const { signal } = this.#wake;
+    const signal = gone === undefined ? this.#wake.signal : AbortSignal.any([this.#wake.signal, gone]);
     try {
       if (this.#parts.store.isShared) void this.#keepLooking();
       await this.#advance();

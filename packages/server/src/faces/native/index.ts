@@ -45,7 +45,8 @@ async function accept(
     if (match.found !== 'route') throw unknownRoute(request, match.found);
     const { handler: operation, variables } = match;
     const wish = await operation.read(parseBody(request), new URLSearchParams(request.query));
-    return { operation, asked: { caller, variables, wish } };
+    const { gone } = request;
+    return { operation, asked: { caller, variables, wish, ...(gone === undefined ? {} : { gone }) } };
   } catch (error) {
     if (caller === null) await deps.refused(request, ACTION, error);
     else await deps.service.cases.refuse({ action: ACTION, ...whoAsks(caller) }, error);

@@ -1,5 +1,6 @@
 import type { Caller } from '@rekey/core';
 import type { Service } from '../../service/service.ts';
+import type { FaceRequest } from '../face.ts';
 
 /** A native request after authentication and parsing. */
 export interface NativeRequest<Wish = unknown> {
@@ -7,6 +8,8 @@ export interface NativeRequest<Wish = unknown> {
   readonly variables: Readonly<Record<string, string>>;
   /** What the operation's `read` made of body and query. */
   readonly wish: Wish;
+  /** As {@link FaceRequest.gone}. */
+  readonly gone?: FaceRequest['gone'];
 }
 
 export interface NativeDeps {

@@ -140,8 +140,8 @@ async function acknowledge({ caller, variables, wish }: NativeRequest<Acknowledg
   return {};
 }
 
-async function nextChanges({ caller, wish }: NativeRequest<ChangesWish>, { service }: NativeDeps) {
-  return service.changes.next(caller, wish);
+async function nextChanges({ caller, wish, gone }: NativeRequest<ChangesWish>, { service }: NativeDeps) {
+  return service.changes.next(caller, wish, gone?.());
 }
 
 async function adopt({ caller, variables, wish }: NativeRequest<AdoptionWish>, { service }: NativeDeps) {
