@@ -57,6 +57,25 @@ describe('a rollback', () => {
       assert.equal(await labelled(PENDING), null);
     });
 
+  test('to a value that somebody put twice ends: what is current is not asked to be refused', async () => {
+    const { house, rollback, worker, pass, target, latest, clock } = await open('single-user');
+    target.changeByHand('app', 'put-by-hand');
+    for (const [versionId, dbname] of [
+      ['once', 'shop'],
+      ['twice', 'shop_2'],
+    ] as const) {
+      const text = JSON.stringify({ ...JSON.parse(credential('app', 'put-by-hand')), dbname });
+      await house.putByHand(versionId, text, clock.now());
+    }
+    await rollback();
+    await worker.tick();
+    await pass(20 * MINUTE);
+    const { state, oldRefusedAt, steps } = await latest();
+    assert.deepEqual([state, oldRefusedAt], ['done', null]);
+    assert.match(JSON.stringify(steps.at(-1)), /none is to be retired/);
+    assert.equal(await house.accepts(CURRENT), true);
+  });
+
   test('never has the current value refused where the target holds one of a rotation that was given up, too', async () => {
     const { house, rotate, rollback, worker, pass, target, latest } = await open('dual-password');
     await rotate();

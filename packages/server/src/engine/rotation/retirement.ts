@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Ended, Finding, ProbeResult, RotationRecord, StepReport } from '@rekey/core';
+import { partsOf } from '../../store/fingerprint-parts.ts';
 import type { Entry } from '../../store/store.ts';
 import { crossing } from '../boundary.ts';
 import { type Admitted, accountsOf, admit, type HeldBack, type Looked, lookWithinBudget } from '../target/login.ts';
@@ -31,6 +33,8 @@ export async function settle(work: Work): Promise<Retired> {
   if (record.previousVersionId === null) return { record: done(record, now, 'There was no value before.') };
   const shares = await sharesAccount(work, record.previousVersionId);
   if ('failure' in shares) return shares;
+  if (shares.answer && (await isSameCredential(work, record.previousVersionId)))
+    return { record: done(record, now, 'The value is the one that was current before: none is to be retired.') };
   if (shares.answer || work.rotationFunction.revoke === undefined) return settleReplaced(work, shares.answer);
   const until = record.retireAt ?? now;
   const why = `The old value stays valid until ${new Date(until).toISOString()}.`;
@@ -88,6 +92,18 @@ function sharesAccount(work: Work, versionId: string): Promise<Answer<boolean>> 
     if (rotationFunction.sharesAccount !== undefined) return rotationFunction.sharesAccount(secret.arn, versionId);
     return entry.record.strategy === 'single-user';
   });
+}
+
+/** Somebody put the same value twice, and rolled back to it: what the target accepts must not be refused by it. */
+async function isSameCredential({ parts, secret, entry }: Work, previousVersionId: string): Promise<boolean> {
+  const versionIds = [previousVersionId, entry.record.versionId];
+  const values = await Promise.all(versionIds.map(async (versionId) => parts.store.getValue(secret.id, versionId)));
+  const [before, after] = values.map((value) => (value === null ? null : partsOf(value)));
+  if (before == null || after == null) return false;
+  const [wholeBefore, ...secretsBefore] = before;
+  const [wholeAfter, ...secretsAfter] = after;
+  if (wholeBefore?.text === wholeAfter?.text) return true;
+  return secretsBefore.length > 0 && isDeepStrictEqual(secretsBefore, secretsAfter);
 }
 
 /** Somebody made the old account current again: it is theirs now and is not revoked. */
