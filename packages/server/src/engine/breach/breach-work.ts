@@ -243,7 +243,7 @@ export class BreachWork {
     if (state !== 'finished')
       await alerts.raise(condition, {
         secretId,
-        text: `A value of ${name} leaked (breach ${record.id}); it is being replaced.`,
+        text: `A value of ${name} leaked: \`rekey breach show ${record.id}\` says how far it is.`,
       });
     if (state === 'needs-person')
       await alerts.raise(asked, { secretId, text: `A value of ${name} leaked: ${sentence}` });

@@ -161,7 +161,9 @@ describe('a breach of the value in use', () => {
     const stuck = await bench.only(id);
     assert.equal(stuck.state, 'needs-person');
     assert.match(stuck.sentence, /blocked: .*Grant it/);
-    assert.match([...bench.house.alerts.raised.values()].join('\n'), /leaked: Rotation 1 is blocked/);
+    const told = [...bench.house.alerts.raised.values()].join('\n');
+    assert.match(told, /leaked: Rotation 1 is blocked/);
+    assert.match(told, new RegExp(`leaked: \`rekey breach show ${id}\` says how far it is`));
     bench.target.mend();
     await bench.rotations.reattempt(bench.house.secretId);
     await bench.clock.advance(MINUTE);

@@ -77,6 +77,11 @@ function sentenceOf(
 ): string {
   const origin = `Restored from ${backup} at ${new Date(since).toISOString()}; nothing rotates.`;
   if (!looked) return `${origin} Current values are being looked at.`;
-  if (hindering > 0) return `${origin} ${hindering} findings need a person; see to them, then end the quarantine.`;
+  if (hindering > 0) return `${origin} ${needing(hindering)}; see to what is found, then end the quarantine.`;
   return `${origin} Every current value that can be looked at logs in: end the quarantine with \`rekey quarantine end\`.`;
+}
+
+/** `1 finding needs a person`, `2 findings need a person`. */
+export function needing(findings: number): string {
+  return findings === 1 ? '1 finding needs a person' : `${findings} findings need a person`;
 }

@@ -10,6 +10,7 @@ import { credential, House, putSecret, textOf } from '../house.testing.ts';
 import { type Engine, type EngineOptions, openEngine } from '../testing.ts';
 import { addVersion } from '../versions.ts';
 import { Quarantine } from './quarantine.ts';
+import { needing } from './quarantine-report.ts';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -316,7 +317,10 @@ describe('a restored store', () => {
     quarantine.start();
     await clock.advance(1_000);
     assert.deepEqual(await outcomes(quarantine), ['unknown']);
-    await assert.rejects(quarantine.end({ despiteFindings: false }), { reason: 'quarantine-findings' });
+    await assert.rejects(quarantine.end({ despiteFindings: false }), {
+      reason: 'quarantine-findings',
+      message: /: 2 findings need a person, the first of them /,
+    });
     target.mend();
     await clock.advance(2 * MINUTE);
     assert.deepEqual(await outcomes(quarantine), ['promoted']);
@@ -601,6 +605,10 @@ describe('a restored store', () => {
     );
     await quarantine.end({ despiteFindings: false });
     assert.equal(house.alerts.raised.has('quarantine'), false);
+  });
+
+  it('counts in words that are right of one finding too', () => {
+    assert.deepEqual([1, 2].map(needing), ['1 finding needs a person', '2 findings need a person']);
   });
 
   it('that is not in quarantine is left alone', async () => {

@@ -19,6 +19,7 @@ import { TargetProofs } from '../target/target-proof.ts';
 import { FURTHER_LOGINS, QuarantineLook } from './quarantine-look.ts';
 import {
   HINDERING,
+  needing,
   type QuarantineReport,
   type QuarantineRow,
   type QuarantineSetting,
@@ -143,7 +144,7 @@ export class Quarantine {
     if (first === undefined) return;
     throw new RekeyError(
       'invalid-state',
-      `The quarantine is not ended: ${hindering.length} findings need a person, the first of them ${first.name}: ${first.sentence} Those that may wait are left alone by \`rekey quarantine end --despite-findings\`.`,
+      `The quarantine is not ended: ${needing(hindering.length)}, ${hindering.length === 1 ? '' : 'the first of them '}${first.name}: ${first.sentence} Those that may wait are left alone by \`rekey quarantine end --despite-findings\`.`,
       { reason: 'quarantine-findings' },
     );
   }

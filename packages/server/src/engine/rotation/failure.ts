@@ -6,7 +6,7 @@ import {
   RotatorError,
   type RotatorErrorClass,
 } from '@rekey/core';
-import { leavesDoubt, RETRIES, type RetryTable, retryAfter, URGENT_RETRY } from './retry.ts';
+import { leavesDoubt, type RetryTable, retryAfter, tableOf, URGENT_RETRY } from './retry.ts';
 import {
   blocked,
   failuresOf,
@@ -94,9 +94,9 @@ function everInDoubt(record: RotationRecord): boolean {
 }
 
 /** Functions that do not say their strategy cost a call each: they are hurried only by a target that comes back. */
-function tableFor(record: RotationRecord, { errorClass }: StepFailure): RetryTable {
-  const urgent = inSwitchWindow(record) && (record.strategy === 'single-user' || errorClass === 'unreachable');
-  return urgent ? URGENT_RETRY : RETRIES[errorClass];
+function tableFor(record: RotationRecord, failed: StepFailure): RetryTable {
+  const hurts = record.strategy === 'single-user' || failed.errorClass === 'unreachable';
+  return inSwitchWindow(record) && hurts ? URGENT_RETRY : tableOf(failed);
 }
 
 /** Steps that set the machine back would count from one again: they are counted over the whole rotation. */

@@ -160,6 +160,17 @@ describe('failures', () => {
     assert.equal(await house.accepts(CURRENT), true);
   });
 
+  test('an admin credential that another rotation was changing just then is tried again as soon as it is there', async () => {
+    const { begin, latest, target, worker, pass } = await open('single-user');
+    target.changeByHand('admin', 'on its way into the store');
+    await begin();
+    await worker.tick();
+    assert.equal((await latest()).lastErrorClass, 'refused-login');
+    target.changeByHand('admin', 'admin-password');
+    await pass(2_000);
+    assert.equal((await latest()).state, 'done');
+  });
+
   test('a refused login is tried three times and no more, to stay below lock-out limits', async () => {
     const { worker, begin, latest, target, pass } = await open('single-user');
     target.changeByHand('admin', 'other');

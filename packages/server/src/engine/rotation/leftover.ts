@@ -4,7 +4,7 @@ import { type Admitted, admit, probeWithinBudget } from '../target/login.ts';
 import { findLabelled, findVersion } from '../versions.ts';
 import type { Decision, RotationFacts } from './decision.ts';
 import { failure, sentence } from './failure.ts';
-import { RETRIES, retryAfter } from './retry.ts';
+import { retryAfter, tableOf } from './retry.ts';
 import { intending, type StepFailure, stepFailed } from './rotation-change.ts';
 import { ask, type Work, type Written } from './work.ts';
 
@@ -110,7 +110,7 @@ function over({ entry, held, parts }: Work, leftover: 'revoked' | 'superseded'):
 function failed({ entry, held, parts }: Work, why: StepFailure): Promise<Written> {
   const now = parts.clock.now();
   const after = stepFailed(entry.record, why, now);
-  const verdict = retryAfter(RETRIES[why.errorClass], after.attempts);
+  const verdict = retryAfter(tableOf(why), after.attempts);
   const nextAttemptAt = now + (verdict.retry === 'after' ? verdict.milliseconds : LATER);
   const waitingFor = `The value that was given up may still log in at its target. ${sentence(why)}`;
   return parts.journal.write('failure', entry, { ...after, nextAttemptAt, waitingFor }, held);

@@ -35,6 +35,20 @@ export const RETRIES: Readonly<Record<RotatorErrorClass, RetryTable>> = {
 };
 
 /**
+ * The target refused the admin credential, which another rotation may be changing at this moment: its new value is here
+ * within a second, and a leaked value must not outlive it by half a minute. As many logins as for any refused login.
+ */
+const REFUSED_ADMIN: RetryTable = { delays: [2 * SECOND, 5 * MINUTE], attempts: 3 };
+
+/** The table for a failure. */
+export function tableOf(failed: {
+  readonly errorClass: RotatorErrorClass;
+  readonly refusedAdmin?: boolean;
+}): RetryTable {
+  return failed.refusedAdmin === true ? REFUSED_ADMIN : RETRIES[failed.errorClass];
+}
+
+/**
  * While the target may refuse what applications hold (single-user, between set and promotion), waiting costs outage
  * and giving up leaves it standing: quick, then every ten seconds, for ever. One login each time with a value of our
  * own making, which cannot lock anybody out who is not out already.
