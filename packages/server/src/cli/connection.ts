@@ -45,8 +45,16 @@ export async function connect(
   return over(server.endpoint, new SecretsClient({ endpoint: server.endpoint, region: server.region, credentials }));
 }
 
-/** Path of a secret in the native face: names hold slashes, so the name is one encoded segment. */
+/**
+ * Path of a secret in the native face: names hold slashes, so the name is one encoded segment.
+ *
+ * @throws RekeyError `invalid-input` for a name of dots, which every URL takes for a way up (WHATWG URL, "double-dot")
+ */
 export function secretPath(name: string, ...rest: readonly string[]): string {
+  if (name === '.' || name === '..')
+    throw wrongUse(
+      `an address cannot hold the name ${name}: give the ARN (\`rekey secret describe ${name}\` shows it).`,
+    );
   return ['/rekey/secrets', encodeURIComponent(name), ...rest].join('/');
 }
 

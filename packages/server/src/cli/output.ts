@@ -83,9 +83,9 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
-/** Control characters (escape sequences in a name, say) never reach the terminal. */
+/** Control characters (escape sequences in a name, say) and what turns the direction of a line never reach the terminal. */
 export function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, '?');
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\p{Zl}\p{Zp}]/gu, '?');
 }
 
 /** `3 m ago`, `in 2 h`: coarse on purpose. */
