@@ -9,6 +9,9 @@ export type ConnectCallback = (
   release: (problem?: Error | boolean) => void,
 ) => void;
 
+/** What the plain pool says to whom it turns away because it ends. */
+export const ENDED = 'Cannot use a pool after calling end on the pool';
+
 /** What one checkout needs of its pool. */
 export interface CheckoutHost {
   readonly secretId: string;
@@ -84,7 +87,7 @@ export class Checkout {
     const remaining = this.#deadline - clock.elapsed();
     if (remaining > 0) await settledWithin(clock, this.#host.untilNextLogin(versionId), remaining, ending);
     if (this.#isOver) return;
-    if (ending.aborted) this.#giveUp(new Error('Cannot use a pool after calling end on the pool'));
+    if (ending.aborted) this.#giveUp(new Error(ENDED));
     else if (clock.elapsed() >= this.#deadline) this.#giveUp(this.#refused(error, versionId));
     else this.attempt();
   }

@@ -296,6 +296,22 @@ test('end() while logins are refused turns those who wait away at once', { skip 
   await assert.rejects(pool.end(), /more than once/);
 });
 
+test('end() turns away those who wait for a place, and serves whose connection is on its way', {
+  skip,
+}, async (context) => {
+  for (const connectionTimeoutMillis of [0, 60_000]) {
+    const { pool } = await open(context, { max: 1, connectionTimeoutMillis });
+    const served = pool.query('select 1 as n');
+    const outcomes = [pool.query('select 1'), pool.connect()].map((asked) =>
+      assert.rejects(asked, /after calling end on the pool/),
+    );
+    const ended = pool.end();
+    await Promise.all(outcomes);
+    assert.equal((await served).rows[0].n, 1);
+    await ended;
+  }
+});
+
 test('end() waits for a connection of an older version that is still at work', { skip }, async (context) => {
   const { pool, scene, secret } = await open(context);
   const client = await pool.connect();

@@ -3,7 +3,7 @@ import { type Clock, systemClock } from '../clock.ts';
 import type { RandomNumber } from '../delays.ts';
 import { RekeyClientError } from '../errors.ts';
 import type { RotatingSecret } from '../rotating-secret.ts';
-import { Checkout, type CheckoutHost, type ConnectCallback } from './checkout.ts';
+import { Checkout, type CheckoutHost, type ConnectCallback, ENDED } from './checkout.ts';
 import { type Logins, rotatingClient } from './pg-client.ts';
 import { type PostgresLogin, postgresLogin } from './pg-login.ts';
 import { PoolLogins } from './pool-logins.ts';
@@ -93,18 +93,32 @@ export class RotatingPool<T = unknown> extends pg.Pool {
     return undefined;
   }
 
-  /** As `pg.Pool.end`; checkouts that wait for a newer version are turned away at once. */
+  /**
+   * As `pg.Pool.end`; checkouts that wait for a newer version, or for a place in the pool, are turned away at once: the
+   * plain pool gives no place away any more once it ends, and would leave them without an answer for ever.
+   */
   override end(): Promise<void>;
   override end(callback: () => void): void;
   override end(callback?: () => void): Promise<void> | undefined {
     this.#stopListening();
     this.#logins.ending.abort();
-    if (callback === undefined) return super.end().finally(() => this.#logins.endedAll());
+    if (callback === undefined) {
+      const ended = super.end().finally(() => this.#logins.endedAll());
+      this.#turnQueueAway();
+      return ended;
+    }
     super.end(() => {
       this.#logins.endedAll();
       callback();
     });
+    this.#turnQueueAway();
     return undefined;
+  }
+
+  #turnQueueAway(): void {
+    const { _pendingQueue: queue } = this as unknown as PoolInside;
+    if (!Array.isArray(queue)) return;
+    for (const { callback } of queue.splice(0)) callback(new Error(ENDED));
   }
 
   #makeHost(secret: RotatingSecret<T>, options: RotatingPoolOptions<T>): CheckoutHost {
@@ -135,6 +149,7 @@ export class RotatingPool<T = unknown> extends pg.Pool {
 /** What is used of pg-pool's inside (3.x). */
 interface PoolInside {
   readonly _idle?: readonly { readonly client: PoolClient }[];
+  readonly _pendingQueue?: { readonly callback: (error: Error) => void }[];
   _remove?(client: PoolClient, callback: () => void): void;
   _pulseQueue?(): void;
 }
