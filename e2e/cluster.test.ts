@@ -14,10 +14,10 @@ import { until } from './support/until.ts';
 
 /**
  * Three servers in three processes over one PostgreSQL, each reaching it through a network of its own. Disturbances come
- * in an order drawn from a seed (`REKEY_CLUSTER_SEED`), which is printed; `REKEY_CLUSTER_SECRETS` makes the crowd bigger.
+ * in an order drawn from a seed (`REKEY_CLUSTER_SEED`), which is printed; `REKEY_CLUSTER_SECRETS` makes the crowd another.
  */
 
-const SECRETS = Number(process.env.REKEY_CLUSTER_SECRETS ?? 60);
+const SECRETS = Number(process.env.REKEY_CLUSTER_SECRETS ?? 300);
 /** Of them, so many are roles of a real target; the others are values that nobody else knows. */
 const ROLES = Math.min(8, SECRETS);
 const SEED = Number(process.env.REKEY_CLUSTER_SEED ?? Date.now() % 100_000);
@@ -98,7 +98,7 @@ describe('three servers on one PostgreSQL', { skip: skipWithoutPostgres }, () =>
       const died = doomed!.server.ended.then(() => Date.now());
       const held = await rotateUntilDeath(doomed!, client);
       const promotedAt = await until(async () => {
-        const told = (await rotationsOf(client, 'taken')).find(({ number }) => number === held);
+        const told = (await rotationsOf(client, 'taken')).find(({ number }) => number >= held);
         return told?.promotedAt ?? null;
       });
       context.diagnostic(`taken over after ${promotedAt - (await died)} ms`);
@@ -255,7 +255,8 @@ async function atRest(client: SecretsClient, names: readonly string[]): Promise<
 async function assertEachOnce(members: readonly Member[], name: string): Promise<void> {
   const rotations = (await rotationsOf(members[0]!.client, name)).toReversed();
   for (const [at, { number, cause, createdAt }] of rotations.entries()) {
-    assert.equal(number, at + 1, `${name}: ${JSON.stringify(rotations)}`);
+    // One that was cut short in the middle of a set goes on under a higher number.
+    assert.ok(number > (rotations[at - 1]?.number ?? 0), `${name}: ${JSON.stringify(rotations)}`);
     assert.equal(cause, 'schedule');
     const before = rotations[at - 1]?.promotedAt ?? Number.NEGATIVE_INFINITY;
     assert.ok(
