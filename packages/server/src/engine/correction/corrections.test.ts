@@ -76,6 +76,22 @@ describe('a rollback', () => {
     assert.equal(await house.accepts(CURRENT), true);
   });
 
+  test('has the undone password proven refused although another secret member of the value stays', async () => {
+    const { house, rollback, worker, pass, target, latest, clock } = await open('single-user');
+    const kept = { token: 'a-token-that-no-rotation-replaces', password: 'put' };
+    target.changeByHand('app', kept.password);
+    const text = JSON.stringify({ ...JSON.parse(credential('app', 'put')), ...kept });
+    await house.putByHand('first', text, clock.now());
+    target.changeByHand('app', 'puts');
+    await house.putByHand('second', JSON.stringify({ ...JSON.parse(text), password: 'puts' }), clock.now());
+    await rollback();
+    await worker.tick();
+    await pass(20 * MINUTE);
+    const { state, oldRefusedAt } = await latest();
+    assert.equal(state, 'done');
+    assert.notEqual(oldRefusedAt, null);
+  });
+
   test('never has the current value refused where the target holds one of a rotation that was given up, too', async () => {
     const { house, rotate, rollback, worker, pass, target, latest } = await open('dual-password');
     await rotate();

@@ -1,6 +1,5 @@
-import { isDeepStrictEqual } from 'node:util';
 import type { Ended, Finding, ProbeResult, RotationRecord, StepReport } from '@rekey/core';
-import { partsOf } from '../../store/fingerprint-parts.ts';
+import { partsOf, WHOLE } from '../../store/fingerprint-parts.ts';
 import type { Entry } from '../../store/store.ts';
 import { crossing } from '../boundary.ts';
 import { type Admitted, accountsOf, admit, type HeldBack, type Looked, lookWithinBudget } from '../target/login.ts';
@@ -94,16 +93,18 @@ function sharesAccount(work: Work, versionId: string): Promise<Answer<boolean>> 
   });
 }
 
-/** Somebody put the same value twice, and rolled back to it: what the target accepts must not be refused by it. */
+/**
+ * Somebody put the same value twice, and rolled back to it: what the target accepts must not be refused by it. Only what is
+ * known to be the password counts, or the whole: other members may stay the same from one value to the next.
+ */
 async function isSameCredential({ parts, secret, entry }: Work, previousVersionId: string): Promise<boolean> {
   const versionIds = [previousVersionId, entry.record.versionId];
   const values = await Promise.all(versionIds.map(async (versionId) => parts.store.getValue(secret.id, versionId)));
-  const [before, after] = values.map((value) => (value === null ? null : partsOf(value)));
-  if (before == null || after == null) return false;
-  const [wholeBefore, ...secretsBefore] = before;
-  const [wholeAfter, ...secretsAfter] = after;
-  if (wholeBefore?.text === wholeAfter?.text) return true;
-  return secretsBefore.length > 0 && isDeepStrictEqual(secretsBefore, secretsAfter);
+  const [before, after] = values.map((value) => (value === null ? [] : partsOf(value)));
+  return [WHOLE, 'password'].some((name) => {
+    const text = before?.find(({ part }) => part === name)?.text;
+    return text !== undefined && after?.some((other) => other.part === name && other.text === text);
+  });
 }
 
 /** Somebody made the old account current again: it is theirs now and is not revoked. */
