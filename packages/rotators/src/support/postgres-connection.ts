@@ -182,9 +182,14 @@ function closed(socket: Socket, within: number): Promise<void> {
   });
 }
 
+let loadedPg: typeof import('pg') | null = null;
+
+/** Loaded at the first login. Kept, as asking the module loader again costs more than a statement. */
 async function loadPg(): Promise<typeof import('pg')> {
+  if (loadedPg !== null) return loadedPg;
   try {
-    return (await import('pg')).default as unknown as typeof import('pg');
+    loadedPg = (await import('pg')).default as unknown as typeof import('pg');
+    return loadedPg;
   } catch {
     throw new RotatorError('bug', 'The rotator postgres needs the package pg, which is not installed', {
       nextAction: 'Run: npm install pg',

@@ -5,7 +5,7 @@ import fc from 'fast-check';
 import { markIn, standingOf, withMark } from './postgres-mark.ts';
 import { alternateNameOf, LONGEST_NAME_BYTES, quoteIdentifier, quoteLiteral } from './postgres-names.ts';
 import { actingRole, setStatement, settingChanges, splitQuotedList } from './postgres-settings.ts';
-import { scramVerifier } from './postgres-verifier.ts';
+import { scramVerifier, verifierOfNoPassword } from './postgres-verifier.ts';
 
 const roleName = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 63 })
@@ -151,6 +151,12 @@ describe('the verifier', () => {
     const verifier = await scramVerifier('pencil', { bytes: () => salt, below: () => 0 });
     const keys = 'WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=';
     assert.equal(verifier, `SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$${keys}`);
+  });
+
+  test('of a retired role is as well-formed as any, and no two are alike', () => {
+    const [one, other] = [verifierOfNoPassword(systemRandom, 8192), verifierOfNoPassword(systemRandom, 8192)];
+    assert.match(one, /^SCRAM-SHA-256\$8192:[A-Za-z0-9+/]{22}==\$[A-Za-z0-9+/]{43}=:[A-Za-z0-9+/]{43}=$/);
+    assert.notEqual(one.split('$')[2], other.split('$')[2]);
   });
 
   test('is not made of characters that SASLprep might change', async () => {

@@ -1,5 +1,4 @@
 import { type Ended, type Finding, type RevokeRequest, type RevokeResult, RotatorError } from '@rekey/core';
-import { newPassword } from './password.ts';
 import { MEMBERSHIP_OPTIONS_SINCE } from './postgres-alternate.ts';
 import { adminOf, asAdmin, authorize, ProofNeeded, writeMark, writePassword } from './postgres-change.ts';
 import { type Session, withSession } from './postgres-connection.ts';
@@ -9,13 +8,13 @@ import { loginOutcome } from './postgres-login.ts';
 import { quoteIdentifier, quoteLiteral } from './postgres-names.ts';
 import { readRoles } from './postgres-roles.ts';
 import { fencedTransaction } from './postgres-transaction.ts';
-import { scramVerifier } from './postgres-verifier.ts';
+import { verifierOfNoPassword } from './postgres-verifier.ts';
 
 /** Longest wait for one session to end after it was told to; milliseconds. */
 const END_WITHIN = 2_000;
 
 /**
- * Gives the retired role a verifier nobody knows the password of, and ends its sessions where asked. A role that is
+ * Gives the retired role a verifier that no password leads to, and ends its sessions where asked. A role that is
  * still in use (single-user: the old password died when the new one was set) has only sessions to end; one that is gone
  * has nothing to retire.
  */
@@ -50,7 +49,7 @@ async function endOlder(request: RevokeRequest, current: PostgresCredential): Pr
 /** Where no admin credential is named (any more), the retired role forgets its own password while it still knows it. */
 async function retireItself(request: RevokeRequest, retired: PostgresCredential): Promise<RevokeResult> {
   const { context } = request;
-  const verifier = await scramVerifier(newPassword(context.random), context.random);
+  const verifier = verifierOfNoPassword(context.random);
   try {
     await withSession(retired, context.signal, (session) =>
       fencedTransaction(session, originalOf(retired), async () => {
@@ -84,11 +83,7 @@ async function scramble(session: Session, { context }: RevokeRequest, retired: P
       const role = roles.get(retired.username);
       if (role === undefined) return [];
       const findings = authorize(role, context, proven);
-      await writePassword(
-        session,
-        role.name,
-        await scramVerifier(newPassword(context.random), context.random, asker.iterations),
-      );
+      await writePassword(session, role.name, verifierOfNoPassword(context.random, asker.iterations));
       const { secret, fence } = { secret: context.secret.arn, fence: context.fence };
       await writeMark(session, role, { secret, fence, alternateOf: retired.alternateOf });
       return findings;

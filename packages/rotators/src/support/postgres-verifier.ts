@@ -6,6 +6,8 @@ const derive = promisify(pbkdf2);
 
 /** PostgreSQL's own salt length; bytes. */
 const SALT_LENGTH = 16;
+/** Of SHA-256; bytes. */
+const KEY_LENGTH = 32;
 /** PostgreSQL's default, and the only count servers before 16 make themselves. */
 export const DEFAULT_ITERATIONS = 4096;
 
@@ -22,10 +24,22 @@ export async function scramVerifier(password: string, random: RandomSource, iter
       nextAction: 'Let rekey make the password, or put one of printable ASCII characters.',
     });
   const salt = random.bytes(SALT_LENGTH);
-  const salted = await derive(password, salt, iterations, 32, 'sha256');
-  const storedKey = createHash('sha256').update(hmac(salted, 'Client Key')).digest('base64');
-  const serverKey = hmac(salted, 'Server Key').toString('base64');
-  return `SCRAM-SHA-256$${iterations}:${Buffer.from(salt).toString('base64')}$${storedKey}:${serverKey}`;
+  const salted = await derive(password, salt, iterations, KEY_LENGTH, 'sha256');
+  const storedKey = createHash('sha256').update(hmac(salted, 'Client Key')).digest();
+  return verifier(salt, storedKey, hmac(salted, 'Server Key'), iterations);
+}
+
+/**
+ * A verifier that no password leads to: its StoredKey is no hash of anything anybody knows, so that not even who made it
+ * can log in. Costs no key derivation.
+ */
+export function verifierOfNoPassword(random: RandomSource, iterations = DEFAULT_ITERATIONS): string {
+  return verifier(random.bytes(SALT_LENGTH), random.bytes(KEY_LENGTH), random.bytes(KEY_LENGTH), iterations);
+}
+
+function verifier(salt: Uint8Array, storedKey: Uint8Array, serverKey: Uint8Array, iterations: number): string {
+  const [saltText, stored, server] = [salt, storedKey, serverKey].map((bytes) => Buffer.from(bytes).toString('base64'));
+  return `SCRAM-SHA-256$${iterations}:${saltText}$${stored}:${server}`;
 }
 
 function hmac(key: Buffer, text: string): Buffer {
