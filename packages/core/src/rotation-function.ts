@@ -38,6 +38,8 @@ export interface StepReport {
 export interface RotationFunction {
   readonly name: string;
   readonly lacks: Lacks;
+  /** Whether the `SecretAccess` it was made over is; otherwise each step finds its intention in the store. */
+  readonly inProcess?: boolean;
 
   invoke(event: RotationEvent, options: InvokeOptions): Promise<StepReport>;
 

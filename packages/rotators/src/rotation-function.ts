@@ -38,6 +38,7 @@ export function rotationFunctionFrom(
   return {
     name: `rekey-${rotator.name}`,
     lacks: rotator.lacks,
+    inProcess: access.inProcess ?? false,
     invoke: (event, options) => call((open) => runStep(open, event, options)),
     target: (secretArn) => call((open) => targetOf(open, secretArn)),
     plan: (secretArn, options) => call((open) => plan(open, secretArn, options)),

@@ -1,10 +1,18 @@
 import { type FakeOptions, type FakeTarget, fake, rotationFunctionFrom } from '@rekey/rotators';
 import type { EngineWishes } from './testing.ts';
 
-/** The rotation function `rekey-fake` on a target in memory, and no other. */
-export function fakeFunctions(target: FakeTarget, options: FakeOptions = {}): EngineWishes['functions'] {
+/**
+ * The rotation function `rekey-fake` on a target in memory, and no other.
+ *
+ * @param outside as if it ran in another process and came through a face: it looks for its step in the store
+ */
+export function fakeFunctions(
+  target: FakeTarget,
+  { outside = false, ...options }: FakeOptions & { readonly outside?: boolean } = {},
+): EngineWishes['functions'] {
   return (access, random) => {
     const made = rotationFunctionFrom(fake(target, options), access, { random });
-    return (functionArn) => (functionArn === 'rekey-fake' ? made : null);
+    const found = outside ? { ...made, inProcess: false } : made;
+    return (functionArn) => (functionArn === 'rekey-fake' ? found : null);
   };
 }

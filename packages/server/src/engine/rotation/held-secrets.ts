@@ -1,14 +1,19 @@
-import type { RotationRecord } from '@rekey/core';
+import type { RotationRecord, SecretValue } from '@rekey/core';
 import type { Claim } from '../../store/driver.ts';
 import type { LoginCharge } from '../target/login-budget.ts';
+import type { Rotating } from './rotating.ts';
 
 /** A secret this worker holds the claim of, and the rotation it is at. */
 export interface HeldSecret {
   readonly secretId: string;
   /** As last renewed. */
   claim: Claim;
-  /** The rotation's record as last written; null before it was read. */
+  /** The rotation's record as last written, or about to be; null before it was read. */
   record: RotationRecord | null;
+  /** What is ahead of the store: the next commit of the rotation brings it along. */
+  unrecorded: Rotating | null;
+  /** The value made for the rotation's version, while it is in the escrow journal only. */
+  made: SecretValue | null;
   /** What went wrong on our side (store, escrow journal) inside a call of the rotation function; says nothing about the target. */
   trouble: unknown;
   /** A login that was counted with the last commit, and comes next. */
@@ -32,6 +37,13 @@ export class HeldSecrets {
   remove(held: HeldSecret): void {
     if (this.#bySecret.get(held.secretId) === held) this.#bySecret.delete(held.secretId);
   }
+}
+
+/** To be called with each commit of the rotation: nothing is left to be recorded. */
+export function recorded(held: HeldSecret, record: RotationRecord): void {
+  held.record = record;
+  held.unrecorded = null;
+  held.made = null;
 }
 
 /** Key of the claim that all rotations of a secret share: they never run side by side. */

@@ -5,8 +5,9 @@ import { findLabelled, findVersion } from '../versions.ts';
 import type { Decision, RotationFacts } from './decision.ts';
 import { failure, sentence } from './failure.ts';
 import { retryAfter, tableOf } from './retry.ts';
+import type { Written } from './rotating.ts';
 import { intending, type StepFailure, stepFailed } from './rotation-change.ts';
-import { ask, type Work, type Written } from './work.ts';
+import { ask, type Work } from './work.ts';
 
 /** Another rotation may be about to use the same account: its end says whether there is anything left to do. */
 const BEHIND_ANOTHER = 60_000;

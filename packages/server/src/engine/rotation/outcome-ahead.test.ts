@@ -5,14 +5,19 @@ import type { Boundary } from '../boundary.ts';
 import { fakeFunctions } from '../fake-functions.testing.ts';
 import { openBench } from '../house.testing.ts';
 
-async function open(overlap: number, onBoundary: (boundary: Boundary, stop: () => Promise<void>) => void = () => {}) {
+interface Wishes {
+  readonly outside?: boolean;
+  readonly onBoundary?: (boundary: Boundary, stop: () => Promise<void>) => void;
+}
+
+async function open(overlap: number, { outside = false, onBoundary = () => {} }: Wishes = {}) {
   const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
   const met: Boundary[] = [];
   const bench = await openBench(
     {
       target,
       settings: { strategy: 'alternating-users', overlap },
-      functions: fakeFunctions(target),
+      functions: fakeFunctions(target, { outside }),
     },
     {
       boundary: (boundary) => {
@@ -32,9 +37,13 @@ describe('the outcome of a step', () => {
     const { worker, latest, between, audited } = await open(0);
     await worker.tick();
     assert.equal((await latest()).state, 'done');
-    assert.deepEqual(between('before:create-outcome', 'after:create-outcome'), [
-      ...['before:create-outcome', 'before:set-intent'],
-      ...['after:set-intent', 'after:create-outcome'],
+    assert.deepEqual(between('before:value', 'after:value'), [
+      ...['before:value', 'before:create-outcome', 'before:set-intent'],
+      ...['after:set-intent', 'after:create-outcome', 'after:value'],
+    ]);
+    assert.deepEqual(between('before:test-outcome', 'after:test-outcome'), [
+      ...['before:test-outcome', 'before:promotion'],
+      ...['after:promotion', 'after:test-outcome'],
     ]);
     assert.deepEqual(between('before:settlement', 'after:settlement'), [
       ...['before:settlement', 'before:revoke-intent'],
@@ -47,6 +56,17 @@ describe('the outcome of a step', () => {
     );
   });
 
+  test('of a test is on record before a function outside this process is asked to finish', async () => {
+    const { worker, latest, between, audited } = await open(0, { outside: true });
+    await worker.tick();
+    assert.equal((await latest()).state, 'done');
+    assert.deepEqual(between('before:test-outcome', 'after:promotion'), [
+      ...['before:test-outcome', 'after:test-outcome'],
+      ...['before:promotion', 'after:promotion'],
+    ]);
+    assert.deepEqual(audited().slice(3, 5), ['rekey:RotationTested allowed', 'rekey:RotationPromoted allowed']);
+  });
+
   test('is recorded by itself where something else follows', async () => {
     const { worker, latest, between, audited } = await open(60_000);
     await worker.tick();
@@ -57,8 +77,10 @@ describe('the outcome of a step', () => {
 
   test('is recorded by itself by a worker that is told to stop, and the next step is not begun', async () => {
     let stopped: Promise<void> = Promise.resolve();
-    const { worker, latest, target, clock } = await open(0, (boundary, stop) => {
-      if (boundary === 'after:value') stopped = stop();
+    const { worker, latest, target, clock } = await open(0, {
+      onBoundary: (boundary, stop) => {
+        if (boundary === 'after:escrow') stopped = stop();
+      },
     });
     worker.start();
     await clock.advance(1_000);

@@ -1,31 +1,23 @@
 import type { RotationRecord } from '@rekey/core';
-import type { Entry } from '../../store/store.ts';
-import type { DurablePoint } from '../boundary.ts';
+import type { Entry } from '../../store/entry.ts';
 import type { HeldSecret } from './held-secrets.ts';
+import type { Ahead, Rotating } from './rotating.ts';
 import type { RotationJournal } from './rotation-journal.ts';
-import type { Rotating } from './work.ts';
 
-/** Leaves the outcome of a step to be recorded with the intention of the next one. */
+/** Leaves the outcome of a step to be recorded with what comes next. */
 export function recordLater(
   { id, revision, record }: Entry<RotationRecord>,
-  point: DurablePoint,
   after: RotationRecord,
   held: HeldSecret,
+  along: Omit<Ahead, 'of'>,
 ): Rotating {
+  const rotating: Rotating = { id, revision, record: after, ahead: { of: record, ...along } };
   held.record = after;
-  return { id, revision, record: after, ahead: { of: record, point } };
+  held.unrecorded = rotating;
+  return rotating;
 }
 
-/** The rotation as it is durable, and what is about to become so besides. */
-export function durable({ id, revision, record, ahead }: Rotating): {
-  readonly entry: Entry<RotationRecord>;
-  readonly points: readonly DurablePoint[];
-} {
-  return { entry: { id, revision, record: ahead?.of ?? record }, points: ahead === undefined ? [] : [ahead.point] };
-}
-
-/** Records an outcome that no intention follows at once. */
+/** Records an outcome that nothing follows at once. */
 export function recordNow(journal: RotationJournal, rotating: Rotating, held: HeldSecret): Promise<Rotating> {
-  const { entry, points } = durable(rotating);
-  return journal.write(points, entry, rotating.record, held);
+  return journal.write([], rotating, rotating.record, held);
 }

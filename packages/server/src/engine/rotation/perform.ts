@@ -11,11 +11,12 @@ import { emptyVersion } from './pending-version.ts';
 import { promotion, valueWrite } from './promotion.ts';
 import { settle } from './retirement.ts';
 import { forItsAccount } from './rollback-account.ts';
+import type { Written } from './rotating.ts';
 import { inState, intending, stepDone } from './rotation-change.ts';
 import { numbered } from './rotation-number.ts';
 import { fail, recordRetirement, tryStep } from './step.ts';
 import { block, end, endedBy, holdBack } from './stop.ts';
-import { ask, type Work, type Written } from './work.ts';
+import { ask, type Work } from './work.ts';
 
 /** Does what was decided. */
 export async function perform(work: Work, decision: Decision, underway: boolean): Promise<Written> {

@@ -41,8 +41,13 @@ export async function findFinishing(
 ): Promise<Entry<RotationRecord> | null> {
   const activeId = secret.rotation?.activeRotationId ?? null;
   const active = activeId === null ? null : await store.get('rotation', activeId);
-  if (active === null || active.record.versionId !== versionId) return null;
-  return active.record.state === 'tested' && active.record.doing?.step === 'finish' ? active : null;
+  return whenFinishing(active, versionId);
+}
+
+/** The rotation itself, if its function may promote the version now. */
+export function whenFinishing<R extends Entry<RotationRecord>>(rotation: R | null, versionId: string): R | null {
+  if (rotation === null || rotation.record.versionId !== versionId) return null;
+  return rotation.record.state === 'tested' && rotation.record.doing?.step === 'finish' ? rotation : null;
 }
 
 /** Versions that must outlive pruning: the ones a rotation makes, and the ones it may still have to revoke. */

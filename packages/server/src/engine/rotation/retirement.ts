@@ -4,8 +4,8 @@ import type { Entry } from '../../store/store.ts';
 import { crossing } from '../boundary.ts';
 import { type Admitted, accountsOf, admit, type HeldBack, type Looked, lookWithinBudget } from '../target/login.ts';
 import { failure } from './failure.ts';
+import type { Further } from './rotating.ts';
 import { ended, inState, intending, type StepFailure, stepDone, waiting } from './rotation-change.ts';
-import type { Further } from './rotation-journal.ts';
 import { type Answer, ask, type Work } from './work.ts';
 
 /**

@@ -3,7 +3,9 @@ import type { AuditEntry, AuditLog } from '../../audit/entry.ts';
 import type { AlertRecord } from '../../store/collections.ts';
 import type { Entry, Store, StoreWrite } from '../../store/store.ts';
 import { type BoundaryHook, crossing, type DurablePoint } from '../boundary.ts';
-import type { HeldSecret } from './held-secrets.ts';
+import { fillVersion } from '../versions.ts';
+import { type HeldSecret, recorded } from './held-secrets.ts';
+import type { Further, Rotating } from './rotating.ts';
 import { auditOfChange, notMade } from './rotation-audit.ts';
 import type { RotationCounts } from './rotation-counts.ts';
 
@@ -38,15 +40,13 @@ interface Changed {
   readonly joint: JointChange;
 }
 
-/** Writes that go along in the commit; asked again where that meets a conflict with somebody who wrote the same. */
-export type Further = () => Promise<readonly StoreWrite[]>;
-
 /** The secret changes under us all the time (tags, last-access days); what is ours is worked out anew on each. */
 const ATTEMPTS = 10;
 
 /**
  * The one way in which a rotation's record is written: audited first, then committed by compare-and-set under the
- * claim's fence, in one commit with its alerts and with what it moves on the secret.
+ * claim's fence, in one commit with its alerts, with what it moves on the secret, and with what was left to be recorded
+ * along ({@link Rotating}).
  */
 export class RotationJournal {
   readonly #parts: JournalParts;
@@ -58,17 +58,19 @@ export class RotationJournal {
   /** @throws RekeyError `conflict` when somebody else wrote the record, or took the claim. */
   async write(
     point: DurablePoint | readonly DurablePoint[],
-    before: Entry<RotationRecord>,
+    before: Rotating,
     after: RotationRecord,
     held: HeldSecret | null,
     further?: Further,
   ): Promise<Entry<RotationRecord>> {
+    if (before.ahead?.value !== undefined)
+      return this.writeWithSecret(point, before, (secret) => ({ secret, record: after }), held, further);
     let along: readonly StoreWrite[] = [];
     const commit = async () => {
-      along = (await further?.()) ?? [];
+      along = await furtherOf(before, further);
       return this.#commit(point, before, after, along, held);
     };
-    return this.#audited(before.record, after, () => this.#untilUndisturbed(before, commit, () => along.length > 0));
+    return this.#audited(before, after, () => this.#untilUndisturbed(before, commit, () => along.length > 0));
   }
 
   /**
@@ -76,21 +78,21 @@ export class RotationJournal {
    * it. It may throw to give up.
    */
   async writeWithSecret(
-    point: DurablePoint,
-    before: Entry<RotationRecord>,
+    point: DurablePoint | readonly DurablePoint[],
+    before: Rotating,
     change: (secret: SecretRecord) => JointChange | Promise<JointChange>,
     held: HeldSecret | null,
     further?: Further,
   ): Promise<Entry<RotationRecord>> {
     let next: Changed | null = await this.#changed(before, change);
-    return this.#audited(before.record, next.joint.record, () =>
+    return this.#audited(before, next.joint.record, () =>
       this.#untilUndisturbed(before, async () => {
         const { joint, secret } = next ?? (await this.#changed(before, change));
         next = null;
         const moved: StoreWrite[] = [
           { collection: 'secret', id: secret.id, record: joint.secret, expect: secret.revision },
           ...(joint.writes ?? []),
-          ...((await further?.()) ?? []),
+          ...(await furtherOf(before, further)),
         ];
         return this.#commit(point, before, joint.record, moved, held);
       }),
@@ -117,12 +119,17 @@ export class RotationJournal {
   }
 
   async #changed(
-    before: Entry<RotationRecord>,
+    before: Rotating,
     change: (secret: SecretRecord) => JointChange | Promise<JointChange>,
   ): Promise<Changed> {
-    const secret = await this.#parts.store.get('secret', before.record.secretId);
-    if (secret === null) throw new RekeyError('not-found', `The secret ${before.record.secretName} was removed.`);
-    return { secret, joint: await change(secret.record) };
+    const { secretId, secretName, versionId } = before.record;
+    const secret = await this.#parts.store.get('secret', secretId);
+    if (secret === null) throw new RekeyError('not-found', `The secret ${secretName} was removed.`);
+    const value = before.ahead?.value;
+    if (value === undefined) return { secret, joint: await change(secret.record) };
+    const joint = await change(fillVersion(secret.record, versionId, [], this.#parts.clock.now()));
+    const made: StoreWrite = { collection: 'value', id: `${secretId}/${versionId}`, record: value };
+    return { secret, joint: { ...joint, writes: [made, ...(joint.writes ?? [])] } };
   }
 
   async #mayRetry(error: unknown, before: Entry<RotationRecord>): Promise<boolean> {
@@ -132,46 +139,60 @@ export class RotationJournal {
 
   async #commit(
     point: DurablePoint | readonly DurablePoint[],
-    before: Entry<RotationRecord>,
+    before: Rotating,
     record: RotationRecord,
     further: readonly StoreWrite[],
     held: HeldSecret | null,
   ): Promise<Entry<RotationRecord>> {
     const { store, alerts, boundary, counts } = this.#parts;
     const own: StoreWrite = { collection: 'rotation', id: before.id, record, expect: before.revision };
-    const writes = [own, ...further, ...(await alerts.writesFor(before.record, record))];
+    const durable = before.ahead?.of ?? before.record;
+    const writes = [own, ...further, ...(await alerts.writesFor(durable, record))];
     const fences = held === null ? [] : [held.claim];
-    const revision = await crossing(boundary, point, () => store.commit(writes, { fences }));
-    counts?.saw(before.record, record);
-    if (held !== null) held.record = record;
+    const points = before.ahead === undefined ? point : [...before.ahead.points, point].flat();
+    const revision = await crossing(boundary, points, () => store.commit(writes, { fences }));
+    counts?.saw(durable, record);
+    if (held !== null) recorded(held, record);
     return { id: before.id, revision, record };
   }
 
   /** Nothing happens unaudited: the entry stands before the change, and is corrected if the change is not made. */
   async #audited(
-    before: RotationRecord | null,
+    before: Rotating,
     after: RotationRecord,
     commit: () => Promise<Entry<RotationRecord>>,
   ): Promise<Entry<RotationRecord>> {
     const { audit, clock } = this.#parts;
-    const entry = auditOfChange(before, after, clock.now());
-    if (entry !== null) await audit.append(entry);
+    const changes = auditedChanges(before, after, clock.now());
+    for (const { entry } of changes) await audit.append(entry);
     try {
       const written = await commit();
-      this.#tell(entry, written.record);
+      for (const { entry, record } of changes) this.#tell(entry, record);
       return written;
     } catch (error) {
-      if (entry !== null) await audit.append(notMade(entry, clock.now(), messageOf(error)));
+      for (const { entry } of changes) await audit.append(notMade(entry, clock.now(), messageOf(error)));
       throw error;
     }
   }
 
-  #tell(entry: AuditEntry | null, record: RotationRecord): void {
-    if (entry === null) return;
+  #tell(entry: AuditEntry, record: RotationRecord): void {
     const { secretName: secret, number, state, versionId, attempts, lastErrorClass } = record;
     const fields = { secret, rotation: number, state, versionId, attempts, lastErrorClass };
     const sentence = `Rotation ${number} of ${secret}: ${record.waitingFor ?? state}`;
     if (entry.outcome === 'failed') this.#parts.log.warn(fields, sentence);
     else this.#parts.log.info(fields, sentence);
   }
+}
+
+/** One commit may take a rotation through two states: each is told. */
+function auditedChanges({ ahead, record }: Rotating, after: RotationRecord, now: number) {
+  const path = ahead === undefined ? [record, after] : [ahead.of, record, after];
+  return path.slice(1).flatMap((reached, at) => {
+    const entry = auditOfChange(path[at]!, reached, now);
+    return entry === null ? [] : [{ entry, record: reached }];
+  });
+}
+
+async function furtherOf({ ahead }: Rotating, further: Further | undefined): Promise<readonly StoreWrite[]> {
+  return [...((await ahead?.further?.()) ?? []), ...((await further?.()) ?? [])];
 }

@@ -106,7 +106,7 @@ export class Rotations {
    * @throws RekeyError `invalid-state`, reason `version-not-staged`
    */
   fillPending(secretId: string, versionId: string, value: SecretValue): Promise<void> {
-    return storePendingValue(this.#parts, secretId, versionId, value, null);
+    return storePendingValue(this.#parts, secretId, versionId, value);
   }
 
   /** @throws RekeyError `not-found` */

@@ -8,9 +8,10 @@ import type { HeldSecret } from './held-secrets.ts';
 import { withoutLeftover } from './leftover.ts';
 import { recordNow } from './outcome-ahead.ts';
 import { perform } from './perform.ts';
+import type { Written } from './rotating.ts';
 import { inSwitchWindow, interrupted, takenUpBy, waiting } from './rotation-change.ts';
 import { block, end, endedBy } from './stop.ts';
-import type { RunnerParts, Written } from './work.ts';
+import type { RunnerParts } from './work.ts';
 
 /** Moves in one go. A rotation takes some ten; one that takes more goes in circles and is left for its next turn. */
 const MOST_MOVES = 40;

@@ -8,6 +8,7 @@ import {
   type SecretAccess,
   type SecretDescription,
   type SecretRecord,
+  type SecretValue,
   type VersionSelector,
 } from '@rekey/core';
 import { type Soon, soon } from '../../store/soon.ts';
@@ -15,8 +16,8 @@ import type { Entry } from '../../store/store.ts';
 import { findSecretById } from '../secret-lookup.ts';
 import { findLabelled } from '../versions.ts';
 import type { HeldSecret, HeldSecrets } from './held-secrets.ts';
-import { type PendingValueParts, storePendingValue } from './pending-value.ts';
-import { findFinishing, promotion } from './promotion.ts';
+import { makePendingValue, type PendingValueParts } from './pending-value.ts';
+import { findFinishing, promotion, whenFinishing } from './promotion.ts';
 import type { RotationJournal } from './rotation-journal.ts';
 
 export interface SecretAccessParts extends PendingValueParts {
@@ -30,6 +31,7 @@ export interface SecretAccessParts extends PendingValueParts {
  * and write. Failures of the store are noted on the claim: they must not be taken for an answer of the target.
  */
 export class EngineSecretAccess implements SecretAccess {
+  readonly inProcess = true;
   readonly #parts: SecretAccessParts;
 
   constructor(parts: SecretAccessParts) {
@@ -51,7 +53,9 @@ export class EngineSecretAccess implements SecretAccess {
     const { store } = this.#parts;
     const { record: secret } = await this.#get(secretId);
     const versionId = 'versionId' in selector ? selector.versionId : (findLabelled(secret, selector.label)?.id ?? null);
-    const value = versionId === null ? null : await this.#noting(secret.id, () => store.getValue(secret.id, versionId));
+    const made = this.#madeFor(secret.id, versionId);
+    const value =
+      made ?? (versionId === null ? null : await this.#noting(secret.id, () => store.getValue(secret.id, versionId)));
     if (value === null || value.kind === 'text') return value?.text ?? null;
     throw new RotatorError('rejected-form', `The value of ${secret.name} is binary, and rotation needs text`, {
       nextAction: 'Put the credential as text.',
@@ -61,9 +65,7 @@ export class EngineSecretAccess implements SecretAccess {
   async putPending(secretId: string, versionId: string, text: string): Promise<void> {
     const { record: secret } = await this.#get(secretId);
     const held = this.#heldFor(secret, versionId);
-    await this.#noting(secret.id, () =>
-      storePendingValue(this.#parts, secret.id, versionId, { kind: 'text', text }, held),
-    );
+    await this.#noting(secret.id, () => makePendingValue(this.#parts, secret, versionId, { kind: 'text', text }, held));
   }
 
   async promote(secretId: string, versionId: string): Promise<void> {
@@ -72,7 +74,7 @@ export class EngineSecretAccess implements SecretAccess {
     if (findLabelled(secret, CURRENT)?.id === versionId) return;
     const held = this.#heldFor(secret, versionId);
     await this.#noting(secret.id, async () => {
-      const rotation = await findFinishing(store, secret, versionId);
+      const rotation = whenFinishing(held.unrecorded, versionId) ?? (await findFinishing(store, secret, versionId));
       if (rotation === null) throw notAtWork(secret, versionId);
       await journal.writeWithSecret(
         'promotion',
@@ -81,6 +83,11 @@ export class EngineSecretAccess implements SecretAccess {
         held,
       );
     });
+  }
+
+  #madeFor(secretId: string, versionId: string | null): SecretValue | null {
+    const held = this.#parts.held.find(secretId);
+    return held !== null && held.record?.versionId === versionId ? held.made : null;
   }
 
   #get(secretId: string): Soon<Entry<SecretRecord>> {

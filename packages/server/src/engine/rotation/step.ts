@@ -5,12 +5,14 @@ import { PrepaidLogin } from '../target/prepaid-login.ts';
 import { findVersion } from '../versions.ts';
 import { isTemporary } from './cause.ts';
 import { afterFailure, failure, mayRaiseNumber, sentence } from './failure.ts';
-import { durable, recordLater, recordNow } from './outcome-ahead.ts';
+import type { HeldSecret } from './held-secrets.ts';
+import { recordLater, recordNow } from './outcome-ahead.ts';
 import { accountToProve, type Retired, retire } from './retirement.ts';
+import type { Ahead, Rotating, Written } from './rotating.ts';
 import { ended, intending, type StepFailure, stepDone, stepFailed, waiting } from './rotation-change.ts';
 import { numbered } from './rotation-number.ts';
 import { end, holdBack, mayEnd } from './stop.ts';
-import { ask, isCurrentChanged, type Rotating, type Work, type Written } from './work.ts';
+import { ask, isCurrentChanged, type Work } from './work.ts';
 
 const FUNCTION_STEPS: Readonly<Record<'create' | 'set' | 'test' | 'finish', FunctionStep>> = {
   create: 'createSecret',
@@ -28,6 +30,7 @@ export async function tryStep(work: Work, step: RotationStep, underway: boolean)
   const alreadyMeant = underway && entry.record.doing?.step === step;
   const at = { ...work, entry: alreadyMeant ? entry : await intend(work, step) };
   if (step === 'revoke') return recordRetirement(at, await retire(at, at.entry, admission), 'revoke-outcome');
+  held.made = null;
   const invoked = await invoke(at, step);
   if (step === 'finish') return finished(at, 'failure' in invoked ? invoked.failure : null);
   if ('failure' in invoked) {
@@ -41,32 +44,36 @@ export async function tryStep(work: Work, step: RotationStep, underway: boolean)
 
 /** The login that proves an old value dead comes with its revocation. */
 async function intend(work: Work, step: RotationStep): Promise<Entry<RotationRecord>> {
-  const { held, parts } = work;
-  const { entry, points } = durable(work.entry);
-  const intention = intending(work.entry.record, step, parts.clock.now());
+  const { entry, held, parts } = work;
+  const intention = intending(entry.record, step, parts.clock.now());
   const account = step === 'revoke' ? await accountToProve(work) : null;
   const prepaid = new PrepaidLogin(parts.budget, account);
-  const intended = await parts.journal.write([...points, `${step}-intent`], entry, intention, held, () =>
-    prepaid.writes(),
-  );
+  const intended = await parts.journal.write(`${step}-intent`, entry, intention, held, () => prepaid.writes());
   prepaid.committed(held);
   return intended;
 }
 
 /** What came of a step, of its logins, and (see {@link afterStep}) that the next one is meant, with its login. */
 async function recordStep(
-  { entry, held, parts }: Work,
+  { entry, held, parts, rotationFunction }: Work,
   step: 'create' | 'set' | 'test',
   { report, admission }: { readonly report: StepReport; readonly admission: Admitted },
 ): Promise<Rotating> {
   const after = afterStep(entry.record, step, report, parts.clock.now());
-  // The value is durable, and found again whatever the record says.
-  if (step === 'create') return recordLater(entry, 'create-outcome', after, held);
+  // The value is in the store or in the escrow journal, and no target has heard of it.
+  if (step === 'create') return recordLater(entry, after, held, madeBy(held));
+  // What was tested is tested again after a crash. Until then *current* may be refused: promotion waits for nothing.
+  if (step === 'test' && rotationFunction.inProcess && after.doing?.step === 'finish')
+    return recordLater(entry, after, held, { points: ['test-outcome'], further: () => admission.settling() });
   const prepaid = new PrepaidLogin(parts.budget, step === 'set' ? (admission.account ?? null) : null);
   const further = async () => [...(await admission.settling()), ...(await prepaid.writes())];
   const written = await parts.journal.write(`${step}-outcome`, entry, after, held, further);
   prepaid.committed(held);
   return written;
+}
+
+function madeBy({ made }: HeldSecret): Omit<Ahead, 'of'> {
+  return made === null ? { points: ['create-outcome'] } : { points: ['value', 'create-outcome'], value: made };
 }
 
 function invoke(work: Work, step: 'create' | 'set' | 'test' | 'finish') {
@@ -76,7 +83,8 @@ function invoke(work: Work, step: 'create' | 'set' | 'test' | 'finish') {
   return ask(work, event.Step, (signal) => rotationFunction.invoke(event, { fence: number, signal }));
 }
 
-async function hasValue({ parts, entry }: Work): Promise<boolean> {
+async function hasValue({ parts, entry, held }: Work): Promise<boolean> {
+  if (held.made !== null) return true;
   const secret = await parts.store.get('secret', entry.record.secretId);
   return secret !== null && (findVersion(secret.record, entry.record.versionId)?.hasValue ?? false);
 }
@@ -84,9 +92,11 @@ async function hasValue({ parts, entry }: Work): Promise<boolean> {
 /** Whatever the function says of it: the record tells whether labels have moved, as they move together. */
 async function finished(work: Work, failed: StepFailure | null): Promise<Written> {
   const latest = await work.parts.store.get('rotation', work.entry.id);
-  if (latest === null || latest.record.promotedAt !== null || isCurrentChanged(work.held.trouble)) return latest;
+  if (latest === null || latest.record.promotedAt !== null) return latest;
+  const entry = work.entry.ahead === undefined ? latest : await recordNow(work.parts.journal, work.entry, work.held);
+  if (isCurrentChanged(work.held.trouble)) return entry;
   const said = failed ?? failure('bug', `${work.rotationFunction.name} did not move current to the new version`);
-  return fail({ ...work, entry: latest }, 'finish', said);
+  return fail({ ...work, entry }, 'finish', said);
 }
 
 /** What a failed step leads to: another attempt, a higher number, an end or a block. */
@@ -130,7 +140,7 @@ export async function recordRetirement(
   if ('failure' in retired) return fail(work, 'revoke', retired.failure);
   if (retired.record.state === 'done') return end(parts, entry, secret, retired.record, held, retired.told);
   // What was promoted is settled again after a crash: that is asked of nobody but ourselves.
-  if (point === 'settlement') return recordLater(entry, point, retired.record, held);
+  if (point === 'settlement') return recordLater(entry, retired.record, held, { points: [point] });
   return parts.journal.write(point, entry, retired.record, held);
 }
 

@@ -4,10 +4,10 @@ import type { HeldBack } from '../target/login.ts';
 import { hasGivenValue } from './cause.ts';
 import type { Decision } from './decision.ts';
 import type { HeldSecret } from './held-secrets.ts';
+import type { Further, Written } from './rotating.ts';
 import { blocked, ended, inSwitchWindow, waiting } from './rotation-change.ts';
 import { ending, successorOf } from './rotation-end.ts';
-import type { Further } from './rotation-journal.ts';
-import type { RunnerParts, Work, Written } from './work.ts';
+import type { RunnerParts, Work } from './work.ts';
 
 /** Ends a rotation: its record, and what its end changes on the secret, in one commit. */
 export async function end(

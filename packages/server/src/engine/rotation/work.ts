@@ -1,7 +1,5 @@
-import { RekeyError, type RotationFunction, type RotationRecord, type SecretRecord } from '@rekey/core';
+import { RekeyError, type RotationFunction, type SecretRecord } from '@rekey/core';
 import type { HolderRecord } from '../../store/collections.ts';
-import type { Entry } from '../../store/store.ts';
-import type { DurablePoint } from '../boundary.ts';
 import type { Holds } from '../order/hold.ts';
 import type { LoginBudget } from '../target/login-budget.ts';
 import type { TargetProofs } from '../target/target-proof.ts';
@@ -9,6 +7,7 @@ import { withDeadline } from './deadline.ts';
 import { failureOf } from './failure.ts';
 import type { HeldSecret } from './held-secrets.ts';
 import { CURRENT_CHANGED } from './promotion.ts';
+import type { Rotating } from './rotating.ts';
 import type { StepFailure } from './rotation-change.ts';
 import type { JournalParts, RotationJournal } from './rotation-journal.ts';
 
@@ -38,18 +37,6 @@ export interface Work {
   readonly secret: SecretRecord;
   readonly entry: Rotating;
 }
-
-/** A rotation in hand. */
-export interface Rotating extends Entry<RotationRecord> {
-  /**
-   * The record is ahead of what is durable by the outcome of a step, which goes on record together with the next
-   * intention. Only what is found again by itself after a crash may wait for that.
-   */
-  readonly ahead?: { readonly of: RotationRecord; readonly point: DurablePoint };
-}
-
-/** The record as it was just written; null: read it again. */
-export type Written = Rotating | null;
 
 export type Answer<T> =
   | { readonly answer: T }

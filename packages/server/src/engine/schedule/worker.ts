@@ -289,7 +289,8 @@ export class Worker {
     letGo.addEventListener('abort', lose, { once: true });
     if (letGo.aborted) lose();
     const { signal } = lost;
-    const held: HeldSecret = { secretId, claim, record: null, trouble: null, prepaid: null, signal };
+    const none = { record: null, unrecorded: null, made: null, trouble: null, prepaid: null };
+    const held: HeldSecret = { secretId, claim, ...none, signal };
     this.#parts.held.add(held);
     const renewing = this.#keepClaim(held, lost, finished.signal);
     try {
