@@ -59,12 +59,6 @@ export const STORIES: readonly Story[] = [
     diesBefore: 'before:test-outcome',
   },
   {
-    title: 'a rotation taken up after a crash just before promotion',
-    strategy: 'single-user',
-    points: ['recovery'],
-    diesBefore: 'before:promotion',
-  },
-  {
     title: 'a rotation whose old value a holder still has when its overlap ends',
     strategy: 'alternating-users',
     points: ['wait'],
