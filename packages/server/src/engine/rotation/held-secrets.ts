@@ -1,4 +1,4 @@
-import type { RotationRecord, SecretValue } from '@rekey/core';
+import type { LoginAccounts, RotationRecord, SecretValue } from '@rekey/core';
 import type { Claim } from '../../store/driver.ts';
 import type { LoginCharge } from '../target/login-budget.ts';
 import type { Rotating } from './rotating.ts';
@@ -18,6 +18,8 @@ export interface HeldSecret {
   trouble: unknown;
   /** A login that was counted with the last commit, and comes next. */
   prepaid: LoginCharge | null;
+  /** What versions log in as, by version, as far as it was asked. */
+  readonly accounts: Map<string, LoginAccounts>;
   /** Aborts when the claim was lost or the worker must let go. */
   readonly signal: AbortSignal;
 }

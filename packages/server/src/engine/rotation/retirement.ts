@@ -2,7 +2,7 @@ import type { Ended, Finding, ProbeResult, RotationRecord, StepReport } from '@r
 import { partsOf, WHOLE } from '../../store/fingerprint-parts.ts';
 import type { Entry } from '../../store/store.ts';
 import { crossing } from '../boundary.ts';
-import { type Admitted, accountsOf, admit, type HeldBack, type Looked, lookWithinBudget } from '../target/login.ts';
+import { type Admitted, accountsAt, admit, type HeldBack, type Looked, lookWithinBudget } from '../target/login.ts';
 import { failure } from './failure.ts';
 import type { Further } from './rotating.ts';
 import { ended, inState, intending, type StepFailure, stepDone, waiting } from './rotation-change.ts';
@@ -165,7 +165,7 @@ function isRefused(answer: Answer<ProbeResult>): boolean {
 export async function accountToProve(work: Work): Promise<string | null> {
   const { previousVersionId } = work.entry.record;
   if (previousVersionId === null || lackOfProof(work, true) !== null) return null;
-  return (await accountsOf(work.rotationFunction, work.secret, previousVersionId)).own;
+  return (await accountsAt(work, previousVersionId)).own;
 }
 
 async function probeOld(work: Work): Promise<Looked | HeldBack> {

@@ -289,7 +289,7 @@ export class Worker {
     letGo.addEventListener('abort', lose, { once: true });
     if (letGo.aborted) lose();
     const { signal } = lost;
-    const none = { record: null, unrecorded: null, made: null, trouble: null, prepaid: null };
+    const none = { record: null, unrecorded: null, made: null, trouble: null, prepaid: null, accounts: new Map() };
     const held: HeldSecret = { secretId, claim, ...none, signal };
     this.#parts.held.add(held);
     const renewing = this.#keepClaim(held, lost, finished.signal);

@@ -46,8 +46,21 @@ export async function accountsOf(
   secret: SecretRecord,
   versionId: string,
 ): Promise<LoginAccounts> {
-  const bySecret: LoginAccounts = { own: `secret ${secret.id}`, admin: null };
+  const bySecret: LoginAccounts = { own: accountOfSecret(secret), admin: null };
   return (await rotationFunction.accounts?.(secret.arn, versionId).catch(() => bySecret)) ?? bySecret;
+}
+
+/** The same for a rotation at work: what a version logs in as stays what it is while the claim is held. */
+export async function accountsAt({ rotationFunction, secret, held }: Work, versionId: string): Promise<LoginAccounts> {
+  const known = held.accounts.get(versionId);
+  if (known !== undefined) return known;
+  const accounts = await accountsOf(rotationFunction, secret, versionId);
+  if (accounts.own !== null && accounts.own !== accountOfSecret(secret)) held.accounts.set(versionId, accounts);
+  return accounts;
+}
+
+function accountOfSecret({ id }: SecretRecord): string {
+  return `secret ${id}`;
 }
 
 /**
@@ -56,8 +69,8 @@ export async function accountsOf(
  */
 export async function admit(work: Work, step: RotationStep): Promise<Admitted | HeldBack> {
   if (step === 'create' || step === 'finish') return FREE;
-  const { rotationFunction, secret, entry, parts } = work;
-  const { own, admin } = await accountsOf(rotationFunction, secret, entry.record.versionId);
+  const { entry, parts } = work;
+  const { own, admin } = await accountsAt(work, entry.record.versionId);
   if (step === 'test') return own === null ? FREE : admitTest(work, own);
   const accounts = [own, admin].filter((account) => account !== null);
   for (const account of accounts) {
@@ -86,7 +99,7 @@ export async function lookWithinBudget(
   probe: (signal: AbortSignal) => Promise<ProbeResult>,
 ): Promise<Looked | HeldBack> {
   const { budget } = work.parts;
-  const { own } = await accountsOf(work.rotationFunction, work.secret, versionId);
+  const { own } = await accountsAt(work, versionId);
   if (own === null) return { answer: await ask(work, what, probe), settle: async () => {}, settling: nothing };
   const charged = await chargeOnce(work, own);
   if ('spentUntil' in charged) return { heldBackUntil: charged.spentUntil };
