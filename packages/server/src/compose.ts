@@ -28,6 +28,7 @@ import { LoginBudget } from './engine/target/login-budget.ts';
 import { TargetLook } from './engine/target/target-look.ts';
 import { openFaces } from './faces/index.ts';
 import { Authentication, nobody } from './host/authentication.ts';
+import { givingWay } from './host/give-way.ts';
 import { listen } from './host/listen.ts';
 import { RequestCounts } from './host/request-counts.ts';
 import { leaveServerNote, removeServerNote } from './host/server-note.ts';
@@ -109,7 +110,9 @@ async function start(
   closers.push(() => holders.close());
   const changes = new ChangeStream({ store, clock });
 
-  const parts = { store, clock, audit, alerts, log, ...(boundary === undefined ? {} : { boundary }) };
+  const requests = new RequestCounts();
+  const giveWay = givingWay(requests);
+  const parts = { store, clock, audit, alerts, log, giveWay, ...(boundary === undefined ? {} : { boundary }) };
   const counts = new RotationCounts();
   const journal = new RotationJournal({ ...parts, counts });
   const budget = new LoginBudget({ ...parts, limit: config.loginLimit });
@@ -144,7 +147,6 @@ async function start(
     { ...parts, holder, followKeys },
     { dataFolder: config.dataFolder, shared: config.storeAddress !== null },
   );
-  const requests = new RequestCounts();
   const version = versionOf();
   const service = createService({
     ...parts,

@@ -24,7 +24,7 @@ export interface AuditedCommit {
 
 /** One commit for a secret and its rotations, audited before it is made, in one with the alerts about it. */
 export async function commitAudited(
-  { store, alerts, audit, boundary, clock }: JournalParts,
+  { store, alerts, audit, boundary, clock, giveWay }: JournalParts,
   point: DurablePoint,
   { secret, changes, further = [], claim }: AuditedCommit,
 ): Promise<void> {
@@ -39,6 +39,7 @@ export async function commitAudited(
     ...withoutRepeats(told.flat()),
   ];
   for (const entry of entries) await audit.append(entry);
+  if (giveWay !== undefined) await giveWay();
   try {
     const fences = claim === undefined ? [] : [claim];
     await crossing(boundary, point, () => store.commit(writes, { fences }));

@@ -7,9 +7,22 @@ interface FaceCounts {
 /** How many requests were answered since the server started, by face and class of status. */
 export class RequestCounts {
   readonly #faces = new Map<string, FaceCounts>();
+  #arrived = 0;
+  #answered = 0;
+
+  /** Arrivals and answers together: unchanged for as long as nothing comes or goes. */
+  get traffic(): number {
+    return this.#arrived + this.#answered;
+  }
+
+  /** A request has come, its body perhaps not yet. */
+  arrived(): void {
+    this.#arrived += 1;
+  }
 
   /** @param face null where no face took the request */
   answered(face: string | null, status: number, isStale: boolean): void {
+    this.#answered += 1;
     const counts = this.#of(face ?? 'none');
     counts.byClass[Math.floor(status / 100)]! += 1;
     if (isStale && status < 400) counts.stale += 1;

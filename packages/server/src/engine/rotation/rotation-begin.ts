@@ -47,7 +47,8 @@ export class RotationBegin {
   ): Promise<RotationRecord | null> {
     const ids = { rotationId: this.#newId(), freshVersionId: this.#newId() };
     return untilUndisturbed(async () => {
-      const { store, clock } = this.#parts;
+      const { store, clock, giveWay } = this.#parts;
+      if (giveWay !== undefined) await giveWay();
       const secret = await getSecret(store, secretId);
       const quarantined = await isQuarantined(store);
       if (!isWanted(secret.record, quarantined)) return null;

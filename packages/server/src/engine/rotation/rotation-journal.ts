@@ -26,6 +26,11 @@ export interface JournalParts {
   readonly log: Logger;
   readonly boundary?: BoundaryHook;
   readonly counts?: RotationCounts;
+  /**
+   * Lets requests that came in meanwhile be answered first: what a rotation does between two waits holds each read beside
+   * it up. Left out where nobody else waits.
+   */
+  readonly giveWay?: () => Promise<void>;
 }
 
 /** A change of a rotation that moves labels or numbers of its secret too. */
@@ -144,7 +149,8 @@ export class RotationJournal {
     further: readonly StoreWrite[],
     held: HeldSecret | null,
   ): Promise<Entry<RotationRecord>> {
-    const { store, alerts, boundary, counts } = this.#parts;
+    const { store, alerts, boundary, counts, giveWay } = this.#parts;
+    if (giveWay !== undefined) await giveWay();
     const own: StoreWrite = { collection: 'rotation', id: before.id, record, expect: before.revision };
     const durable = before.ahead?.of ?? before.record;
     const writes = [own, ...further, ...(await alerts.writesFor(durable, record))];

@@ -41,8 +41,10 @@ export class Runner {
   }
 
   async #move(held: HeldSecret, rotationId: string, letGo: () => boolean): Promise<number | null> {
+    const { giveWay } = this.#parts;
     let latest: Written = null;
     for (let moves = 0; moves < MOST_MOVES; moves += 1) {
+      if (giveWay !== undefined) await giveWay();
       const read: Written = latest ?? (await this.#read(held, rotationId, moves === 0));
       if (read === null) return null;
       const { record } = read;

@@ -155,12 +155,15 @@ export class Worker {
 
   /** A pass never throws: what fails is told, and tried again in the next one. */
   async #pass(letGo: () => boolean): Promise<void> {
-    this.#backlog.look(this.#parts.clock.now());
+    const { clock, giveWay } = this.#parts;
+    this.#backlog.look(clock.now());
     await this.#guarded('looking at what is due', async () => {
       if (await isQuarantined(this.#parts.store)) return;
       await this.#runJobs();
       await this.#beginDue();
+      if (giveWay !== undefined) await giveWay();
       await this.#overdue.look();
+      if (giveWay !== undefined) await giveWay();
       await this.#startRuns(letGo);
     });
   }
