@@ -53,6 +53,23 @@ describe('other people', () => {
     assert.ok(record?.steps.some(({ recovery }) => recovery === 'test-again'));
   });
 
+  for (const { held, password, oldRefused } of [
+    { held: 'another password, the old one is seen to be refused', password: 'by hand', oldRefused: true },
+    { held: 'the old password, it is left alone', password: 'old-password', oldRefused: false },
+  ])
+    test(`an old account that somebody made current again is not revoked: under ${held}`, async () => {
+      const { house, begin, worker, target, clock, latest } = await open();
+      await begin();
+      await worker.tick();
+      target.changeByHand('app', password);
+      await house.putByHand('by-hand', credential('app', password), clock.now());
+      await clock.advance(11 * MINUTE);
+      await worker.tick();
+      const { state, oldRefusedAt } = await latest();
+      assert.deepEqual([state, oldRefusedAt !== null], ['done', oldRefused]);
+      assert.equal(await house.accepts(CURRENT), true);
+    });
+
   for (const strategy of ['single-user', 'alternating-users'] as const)
     for (const at of ['after:set-intent', 'in the middle of set'] as const)
       test(`(${strategy}) who was paused ${at} undoes nothing that somebody did by hand since another ended the rotation`, async () => {

@@ -1,8 +1,9 @@
-import type { Ended, Finding, ProbeResult, RotationRecord, StepReport } from '@rekey/core';
+import { CURRENT, type Ended, type Finding, type ProbeResult, type RotationRecord, type StepReport } from '@rekey/core';
 import { partsOf, WHOLE } from '../../store/fingerprint-parts.ts';
 import type { Entry } from '../../store/store.ts';
 import { crossing } from '../boundary.ts';
 import { type Admitted, accountsAt, admit, type HeldBack, type Looked, lookWithinBudget } from '../target/login.ts';
+import { findLabelled } from '../versions.ts';
 import { failure } from './failure.ts';
 import type { Further } from './rotating.ts';
 import { ended, inState, intending, type StepFailure, stepDone, waiting } from './rotation-change.ts';
@@ -32,7 +33,7 @@ export async function settle(work: Work): Promise<Retired> {
   if (record.previousVersionId === null) return { record: done(record, now, 'There was no value before.') };
   const shares = await sharesAccount(work, record.previousVersionId);
   if ('failure' in shares) return shares;
-  if (shares.answer && (await isSameCredential(work, record.previousVersionId)))
+  if (shares.answer && (await isSameCredential(work, record.previousVersionId, record.versionId)))
     return { record: done(record, now, 'The value is the one that was current before: none is to be retired.') };
   if (shares.answer || work.rotationFunction.revoke === undefined) return settleReplaced(work, shares.answer);
   const until = record.retireAt ?? now;
@@ -73,7 +74,8 @@ export async function retire(work: Work, intended: Entry<RotationRecord>, admitt
     return { record: done(intended.record, parts.clock.now(), 'There was no value before.') };
   const shares = await sharesAccount(at, previousVersionId);
   if ('failure' in shares) return shares;
-  if (shares.answer || rotationFunction.revoke === undefined) return leaveInUse(at);
+  if (rotationFunction.revoke === undefined) return leaveInUse(at);
+  if (shares.answer) return (await isCurrentAgain(at, previousVersionId)) ? leaveInUse(at) : proveReplaced(at);
   const revoked = await ask(at, 'revoke', (signal) =>
     crossing(parts.boundary, 'revocation', async () =>
       rotationFunction.revoke?.(secret.arn, previousVersionId, { fence: number, signal }),
@@ -97,8 +99,7 @@ function sharesAccount(work: Work, versionId: string): Promise<Answer<boolean>> 
  * Somebody put the same value twice, and rolled back to it: what the target accepts must not be refused by it. Only what is
  * known to be the password counts, or the whole: other members may stay the same from one value to the next.
  */
-async function isSameCredential({ parts, secret, entry }: Work, previousVersionId: string): Promise<boolean> {
-  const versionIds = [previousVersionId, entry.record.versionId];
+async function isSameCredential({ parts, secret }: Work, ...versionIds: [string, string]): Promise<boolean> {
   const values = await Promise.all(versionIds.map(async (versionId) => parts.store.getValue(secret.id, versionId)));
   const [before, after] = values.map((value) => (value === null ? [] : partsOf(value)));
   return [WHOLE, 'password'].some((name) => {
@@ -107,17 +108,37 @@ async function isSameCredential({ parts, secret, entry }: Work, previousVersionI
   });
 }
 
-/** Somebody made the old account current again: it is theirs now and is not revoked. */
-async function leaveInUse(work: Work): Promise<Retired> {
-  const text = 'The current value uses the account of the old one again; it was not revoked.';
-  const report: StepReport = { findings: [reported(text)], strategy: null };
-  return { record: done(work.entry.record, work.parts.clock.now(), text, report) };
+async function isCurrentAgain(work: Work, previousVersionId: string): Promise<boolean> {
+  const current = findLabelled(work.secret, CURRENT);
+  return current === null || isSameCredential(work, previousVersionId, current.id);
 }
 
-async function prove(
-  work: Work,
-  { revoked, report = NOTHING }: { readonly revoked: boolean; readonly report?: Revoked },
-): Promise<Retired> {
+/**
+ * The old account is in use again, under another password (a restored store takes the value that logs in from the escrow
+ * journal): nothing is to be revoked, and the old value is seen to be refused all the same.
+ */
+async function proveReplaced(work: Work): Promise<Retired> {
+  const report: StepReport = { findings: [reported(IN_USE_AGAIN)], strategy: null };
+  return prove(work, { revoked: true, report, whenAccepted: () => leaveInUse(work) });
+}
+
+const IN_USE_AGAIN = 'The current value uses the account of the old one again; it was not revoked.';
+
+/** Somebody made the old value current again: it is theirs now and is not revoked. */
+async function leaveInUse(work: Work): Promise<Retired> {
+  const report: StepReport = { findings: [reported(IN_USE_AGAIN)], strategy: null };
+  return { record: done(work.entry.record, work.parts.clock.now(), IN_USE_AGAIN, report) };
+}
+
+interface Proof {
+  /** Whether the value was made to be refused, or is known to have been replaced. */
+  readonly revoked: boolean;
+  readonly report?: Revoked;
+  /** What it comes to where the old value logs in; by default that is a failure. */
+  readonly whenAccepted?: () => Promise<Retired>;
+}
+
+async function prove(work: Work, { revoked, report = NOTHING, whenAccepted }: Proof): Promise<Retired> {
   const now = () => work.parts.clock.now();
   const { record } = work.entry;
   const lacking = lackOfProof(work, revoked);
@@ -140,6 +161,7 @@ async function prove(
     return {
       failure: failure('unreachable', `Could not look whether the old value is refused (${outcome}: ${reason})`),
     };
+  if (whenAccepted !== undefined) return whenAccepted();
   return {
     failure: failure(
       'bug',
