@@ -3,7 +3,15 @@ import { isTemporary } from './cause.ts';
 import type { Doubt } from './decision.ts';
 import type { Finding } from './doubt-resolver.ts';
 import { DOUBT_RETRY, retryAfter, URGENT_RETRY } from './retry.ts';
-import { inSwitchWindow, intending, notTaken, setsOfValue, stepDone, waiting } from './rotation-change.ts';
+import {
+  hasOnePassword,
+  inSwitchWindow,
+  intending,
+  notTaken,
+  setsOfValue,
+  stepDone,
+  waiting,
+} from './rotation-change.ts';
 
 /**
  * How long a refused login is no proof that a value which may have been set before is held nowhere: a pooler before the
@@ -20,8 +28,16 @@ export function resolved(record: RotationRecord, doubt: Doubt, found: Finding, n
   if (found.verdict === 'could-not-look') return lookAgain(record, found.reason, now);
   if (doubt !== 'value-rejected') return setAgain(record, doubt, found.verdict, now);
   const settled = lastToldIn(record) + SETTLING;
-  return settled <= now || inSwitchWindow(record) ? null : waiting(record, settled, UNSETTLED);
+  const isOutage = inSwitchWindow(record) && found.verdict !== 'not-taken';
+  if (settled <= now || isOutage) return null;
+  return waiting(record, hasOnePassword(record) ? Math.min(settled, now + NEXT_LOOK) : settled, UNSETTLED);
 }
+
+/**
+ * How soon it is looked at again with one password, where *current* still logs in: it may do so only because a pooler is
+ * behind, and once that has caught up applications are refused until somebody looks. Milliseconds.
+ */
+const NEXT_LOOK = 60_000;
 
 const UNSETTLED =
   'The target rejected the new value, and an earlier attempt may have set it all the same: before another is made it is looked at again.';

@@ -173,8 +173,13 @@ export function resumed(record: RotationRecord, currentVersionId: string | null,
  */
 export function inSwitchWindow(record: RotationRecord): boolean {
   if (isTemporary(record)) return false;
-  const onePassword = record.strategy === 'single-user' || record.strategy === null;
-  return onePassword && record.setStartedAt !== null && record.promotedAt === null && !ENDED.has(record.state);
+  return (
+    hasOnePassword(record) && record.setStartedAt !== null && record.promotedAt === null && !ENDED.has(record.state)
+  );
+}
+
+export function hasOnePassword({ strategy }: RotationRecord): boolean {
+  return strategy === 'single-user' || strategy === null;
 }
 
 /** How often a step failed with a class since the rotation began, as far as its history is kept. */

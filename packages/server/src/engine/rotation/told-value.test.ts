@@ -74,6 +74,24 @@ describe('a value that its target was given and that a login refused', () => {
     assert.equal(await house.accepts(CURRENT), true);
   });
 
+  it('is not given up with one password either, while the value before logs in: that may be the pooler, too', async () => {
+    const target = new PooledTarget({ app: 'old-password', admin: 'admin-password' });
+    const { house, begin, pass } = await openBench({
+      target,
+      settings: { strategy: 'single-user' },
+      functions: fakeFunctions(target),
+    });
+    await begin();
+    target.breaks('test', 'rejects-value');
+    target.fallBehind();
+    await pass(20 * MINUTE);
+    const value = (await house.textOf(PENDING)) ?? '{}';
+    assert.equal(target.holds('app', JSON.parse(value).password), true, 'the value that the target holds is kept');
+    target.catchUp();
+    await pass(2 * MINUTE);
+    assert.equal(await house.textOf(CURRENT), value, 'and current within minutes of the moment when it logs in');
+  });
+
   it('is not given up for another when the target then rejects it, until the pooler has had time', async () => {
     const { house, target, latest, value, pass, isHeld } = await refusedByPooler(MINUTE);
     target.breaks('set', 'rejects-value');
