@@ -57,6 +57,20 @@ describe('a rollback', () => {
       assert.equal(await labelled(PENDING), null);
     });
 
+  test('whose reply was lost does not leave its switch window when the test is refused for a while', async () => {
+    const { house, rotate, rollback, worker, pass, target, latest } = await open('single-user');
+    await rotate();
+    const text = await house.textOf(PREVIOUS);
+    target.breaks('set', 'lost-reply');
+    await rollback();
+    await worker.tick();
+    target.breaks('test', 'refuses-login', 4);
+    await pass(2 * MINUTE, 1_000);
+    assert.equal(await house.textOf(CURRENT), text, 'what the target takes becomes current');
+    assert.equal(await house.accepts(CURRENT), true);
+    assert.ok((await latest()).promotedAt !== null);
+  });
+
   test('to a value that somebody put twice ends: what is current is not asked to be refused', async () => {
     const { house, rollback, worker, pass, target, latest, clock } = await open('single-user');
     target.changeByHand('app', 'put-by-hand');

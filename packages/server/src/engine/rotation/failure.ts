@@ -83,8 +83,10 @@ function setBack(
   { errorClass }: StepFailure,
   { inDoubt, canProbe }: { readonly inDoubt: boolean; readonly canProbe: boolean },
 ): RotationRecord {
-  const refused = step === 'test' && errorClass === 'refused-login' && record.strategy !== 'single-user';
-  if (refused) return notTaken(record);
+  const refused = step === 'test' && errorClass === 'refused-login';
+  // With one password a refusal is looked into (./rotation.ts); a function that says neither can only be called again.
+  const isLookedInto = record.strategy === 'single-user' || (record.strategy === null && canProbe);
+  if (refused && !isLookedInto) return notTaken(record);
   const knownUnchanged = step === 'set' && !inDoubt && (canProbe || !everInDoubt(record));
   return knownUnchanged ? { ...record, setStartedAt: null } : record;
 }

@@ -21,7 +21,7 @@ import { interference } from './interference.ts';
 import { leftoverDecision } from './leftover.ts';
 import { recover } from './recover.ts';
 import { leftBehind, retirementSentence, validUntil } from './retirement-sentence.ts';
-import { ENDED } from './rotation-change.ts';
+import { ENDED, hasOnePassword } from './rotation-change.ts';
 
 /** Decides what to do next. Pure. */
 export function next(record: RotationRecord, facts: RotationFacts): Decision {
@@ -133,7 +133,7 @@ const TESTS_BEFORE_LOOK = 2;
 function fromSet(record: RotationRecord, { abilities }: RotationFacts): Decision {
   const { lastErrorClass, attempts } = record;
   const failedHard = lastErrorClass === 'unreachable' ? attempts >= TESTS_BEFORE_LOOK : lastErrorClass !== null;
-  if (failedHard && record.strategy === 'single-user' && abilities.probe && record.cause !== 'adopt')
+  if (failedHard && hasOnePassword(record) && abilities.probe && record.cause !== 'adopt')
     return { do: 'resolve', doubt: 'test-failed' };
   return { do: 'step', step: 'test' };
 }

@@ -320,10 +320,11 @@ export class Promises {
   }
 
   #checkDone(record: RotationRecord): void {
-    const { previousVersionId, promotedAt, oldRefusedAt } = record;
+    const { versionId, previousVersionId, promotedAt, oldRefusedAt } = record;
     if (isTemporary(record) || previousVersionId === null || promotedAt === null) return;
     const text = this.#values.get(`${this.#parts.secretId}/${previousVersionId}`);
-    if (text === undefined) return;
+    // A rollback to the very value that is current (put back after a restore) leaves none to be refused.
+    if (text === undefined || text === this.#values.get(`${this.#parts.secretId}/${versionId}`)) return;
     const { username, password } = loginIn(text);
     if (oldRefusedAt === null) {
       if (!this.changedByOthers)
