@@ -28,14 +28,14 @@ export function resolved(record: RotationRecord, doubt: Doubt, found: Finding, n
   if (found.verdict === 'could-not-look') return lookAgain(record, found.reason, now);
   if (doubt !== 'value-rejected') return setAgain(record, doubt, found.verdict, now);
   const settled = lastToldIn(record) + SETTLING;
-  const isOutage = inSwitchWindow(record) && found.verdict !== 'not-taken';
+  const isOutage = inSwitchWindow(record) && (found.verdict === 'lost' || found.verdict === 'put-back');
   if (settled <= now || isOutage) return null;
   return waiting(record, hasOnePassword(record) ? Math.min(settled, now + NEXT_LOOK) : settled, UNSETTLED);
 }
 
 /**
- * How soon it is looked at again with one password, where *current* still logs in: it may do so only because a pooler is
- * behind, and once that has caught up applications are refused until somebody looks. Milliseconds.
+ * How soon it is looked at again with one password, where *current* was not seen to be refused: it may log in only because
+ * a pooler is behind, and once that has caught up applications are refused until somebody looks. Milliseconds.
  */
 const NEXT_LOOK = 60_000;
 

@@ -66,10 +66,11 @@ function putByHand(world: World, store: Store, password: string): Promise<void> 
   world.journaled.add(password);
   const text = world.promises.textOf(CURRENT);
   const id = `by-hand-${world.random.below(1_000_000_000)}`;
-  return ask(world, put(world, store, { id, text: JSON.stringify({ ...JSON.parse(text ?? '{}'), password }) }));
+  const put = putCurrent(world, store, { id, text: JSON.stringify({ ...JSON.parse(text ?? '{}'), password }) });
+  return world.promises.whileOthers(ask(world, put));
 }
 
-async function put(
+async function putCurrent(
   { secretId, now }: World,
   store: Store,
   { id, text }: { readonly id: string; readonly text: string },

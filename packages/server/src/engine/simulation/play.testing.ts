@@ -131,7 +131,7 @@ function wakeUp(world: World): void {
 /** How long until something happens by itself; null for never. What nobody does although it is time waits for a claim to expire. */
 function pauseBefore(world: World): number | null {
   let at = Number.POSITIVE_INFINITY;
-  const ahead = Math.min(...world.awake.map(({ clock }) => clock.offset), 0);
+  const ahead = world.awake.length === 0 ? 0 : Math.min(...world.awake.map(({ clock }) => clock.offset));
   for (const { nextAttemptAt } of world.promises.pressing())
     if (nextAttemptAt !== null) at = Math.min(at, nextAttemptAt - ahead);
   const isWaited = world.awake.length === 0 || world.isEnding;

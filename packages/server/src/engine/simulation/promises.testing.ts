@@ -4,7 +4,7 @@ import type { Batch } from '../../store/driver.ts';
 import { isTemporary } from '../rotation/cause.ts';
 import { ENDED, inSwitchWindow } from '../rotation/rotation-change.ts';
 import { DEFAULT_LOGIN_LIMIT } from '../target/login-count.ts';
-import { findLabelled } from '../versions.ts';
+import { findLabelled, KEPT_VERSIONS } from '../versions.ts';
 import type { SimulatedDisk } from './disk.testing.ts';
 import { type Login, loginIn, type SimulatedTarget } from './target.testing.ts';
 
@@ -24,6 +24,9 @@ const MOST_REFUSED_IN_OUTAGE = DEFAULT_LOGIN_LIMIT.logins + 1;
 /** Rotations make passwords of 32 characters; those that people bring here are words. */
 const SHORTEST_MADE = 32;
 
+/** Of the values that were current, those whose versions no secret may drop: it keeps a hundred, a few without that past. */
+const NEVER_PRUNED = KEPT_VERSIONS - 10;
+
 /**
  * The promises of a rotation (design §2, 1 to 7), looked at from outside after every commit and every change of the
  * target: what the disk says against what the target does. The first that is broken is kept.
@@ -32,6 +35,7 @@ export class Promises {
   broken: string | null = null;
   /** While true, what is current may be refused, and it is not our doing: others changed the target or the labels. */
   changedByOthers = false;
+  #othersAtWork = 0;
   /** While true, clocks disagree, so that moments prove nothing. */
   clocksJumped = false;
   /**
@@ -122,6 +126,13 @@ export class Promises {
     this.#fences.clear();
   }
 
+  /** While it lasts what people do is not over, whatever *current* is worth in between. */
+  async whileOthers(act: Promise<void>): Promise<void> {
+    this.#othersAtWork += 1;
+    await act;
+    this.#othersAtWork -= 1;
+  }
+
   break(sentence: string): void {
     this.broken ??= sentence;
   }
@@ -129,7 +140,7 @@ export class Promises {
   /** Nothing that was ever current may be missing; what was restored has it back once it was looked through. */
   checkKept(): void {
     const kept = new Set(this.#values.values());
-    for (const [id, text] of this.#everCurrent)
+    for (const [id, text] of [...this.#everCurrent].slice(-NEVER_PRUNED))
       if (!kept.has(text)) this.break(`3: version ${id}, which was current, is lost`);
   }
 
@@ -288,8 +299,8 @@ export class Promises {
 
   #checkCurrent(when: string): void {
     if (this.isCurrentAccepted) {
-      if (this.changedByOthers && !this.#parts.target.isPoolerStale && this.open().length === 0)
-        this.changedByOthers = false;
+      const isOver = this.#othersAtWork === 0 && !this.#parts.target.isPoolerStale && this.open().length === 0;
+      if (isOver) this.changedByOthers = false;
       return;
     }
     if (this.changedByOthers || this.restoring) return;
