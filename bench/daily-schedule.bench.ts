@@ -140,7 +140,7 @@ function openWorker(store: Store, clock: DrivenClock, onEnd: () => void): Worker
     rotations: new Rotations({ ...parts, journal, escrow, random: systemRandom, holds }),
     findFunction: (functionArn) => slow(made, functionArn ?? '', clock),
     budget: new LoginBudget({ ...parts, limit: DEFAULT_LOGIN_LIMIT }),
-    holders: { list: async () => [] },
+    holders: { list: async () => [], attendance: { since: 0 } },
     settings: { ...DEFAULT_WORKER_SETTINGS, holder: 'bench' },
   });
 }

@@ -137,7 +137,7 @@ function openWorker(store: Store, clock: Clock) {
   const settings = { ...DEFAULT_WORKER_SETTINGS, holder: 'bench', caps: { overall: 0, perTarget: 0 } };
   const held = new HeldSecrets();
   const budget = new LoginBudget({ store, clock, limit: DEFAULT_LOGIN_LIMIT });
-  const holders = { list: async () => [] };
+  const holders = { list: async () => [], attendance: { since: 0 } };
   const working = { ...parts, journal, rotations, held, budget, holders };
   const worker = new Worker({ ...working, findFunction: () => null, settings });
   return { worker, begun: () => begun };

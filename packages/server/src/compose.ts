@@ -178,6 +178,7 @@ async function start(
     ...service.jobs,
     ...breach.fingerprints.jobs,
     freezeWatch.job,
+    holders.attendance.job,
     { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow },
   ];
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };

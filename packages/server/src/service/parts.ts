@@ -55,6 +55,8 @@ export interface ServiceParts {
 
 /** Remembers who was handed which version, in batches. */
 export interface HolderSightings {
+  /** Since when holders could come by. */
+  readonly attendance: { readonly since: number };
   saw(caller: Caller, secretId: string, versionId: string): void;
   acknowledged(caller: Caller, secretId: string, acknowledgement: Acknowledgement): Promise<void>;
   released(caller: Caller, secretId: string, instance: string): Promise<void>;

@@ -51,7 +51,9 @@ export class UsageCases {
       const { holders, rotations, clock } = this.#parts;
       const currentVersionId = findLabelled(record, CURRENT)?.id ?? null;
       const now = clock.now();
-      const listed = (await holders.list(id)).map((holder) => holderView(holder, currentVersionId, now));
+      const listed = (await holders.list(id)).map((holder) =>
+        holderView(holder, currentVersionId, now, holders.attendance.since),
+      );
       const [last] = await rotations.history(id, 1);
       const named = record.rotation?.settings.strategy ?? 'auto';
       const strategy = named === 'auto' ? (last?.strategy ?? null) : named;

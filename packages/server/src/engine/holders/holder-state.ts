@@ -25,16 +25,26 @@ export const UNWRITTEN = 30_000;
 /** What the decisions need to know of a holder. */
 export type HolderFacts = Pick<HolderRecord, 'versionId' | 'lastSeenAt' | 'interval' | 'sightings' | 'every'>;
 
-export function stateOf(holder: HolderFacts, currentVersionId: string | null, now: number): HolderState {
-  if (goneAt(holder) <= now) return 'gone';
+export function stateOf(
+  holder: HolderFacts,
+  currentVersionId: string | null,
+  now: number,
+  attendedSince = Number.NEGATIVE_INFINITY,
+): HolderState {
+  if (goneAt(holder, attendedSince) <= now) return 'gone';
   if (holder.versionId === currentVersionId) return 'current';
   return intervalOf(holder) === null ? 'unknown' : 'behind';
 }
 
-/** When the holder counts as gone unless it is seen before; infinite while it was seen only once. */
-export function goneAt(holder: HolderFacts): number {
+/**
+ * When the holder counts as gone unless it is seen before; infinite while it was seen only once.
+ *
+ * @param attendedSince its silence counts from then on only: see ./attendance.ts
+ */
+export function goneAt(holder: HolderFacts, attendedSince = Number.NEGATIVE_INFINITY): number {
   const interval = intervalOf(holder);
-  return interval === null ? Number.POSITIVE_INFINITY : holder.lastSeenAt + SILENT_INTERVALS * interval + UNWRITTEN;
+  if (interval === null) return Number.POSITIVE_INFINITY;
+  return Math.max(holder.lastSeenAt, attendedSince) + SILENT_INTERVALS * interval + UNWRITTEN;
 }
 
 /**

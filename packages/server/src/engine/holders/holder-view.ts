@@ -17,8 +17,13 @@ export interface HolderView extends HolderRecord {
 }
 
 /** Pure. */
-export function holderView(holder: HolderRecord, currentVersionId: string | null, now: number): HolderView {
-  const state = stateOf(holder, currentVersionId, now);
+export function holderView(
+  holder: HolderRecord,
+  currentVersionId: string | null,
+  now: number,
+  attendedSince?: number,
+): HolderView {
+  const state = stateOf(holder, currentVersionId, now, attendedSince);
   const interval = intervalOf(holder);
   const holds = state === 'current' ? (interval === null ? 'holds-to-deadline' : 'waited-for') : 'not-waited-for';
   const { instance = null } = holder;

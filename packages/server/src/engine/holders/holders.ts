@@ -1,6 +1,7 @@
 import { type Caller, type Clock, type Logger, messageOf, RekeyError } from '@rekey/core';
 import { type HolderRecord, sortable } from '../../store/collections.ts';
 import type { Store, StoreWrite } from '../../store/store.ts';
+import { Attendance } from './attendance.ts';
 import { holderOf, noteSighting, type Sighting, withSighting } from './holder-sighting.ts';
 import { HoldingHistory, holdingBefore, holdingOf, holdingWrite } from './holding-history.ts';
 import { KeptTexts } from './kept-texts.ts';
@@ -62,6 +63,7 @@ const ATTEMPTS = 5;
 export class Holders {
   /** Who held which version before. */
   readonly history: HoldingHistory;
+  readonly attendance: Attendance;
   readonly #parts: HoldersParts;
   readonly #lastAccess: LastAccess;
   readonly #seen = new Map<string, Sighting>();
@@ -73,6 +75,7 @@ export class Holders {
 
   constructor(parts: HoldersParts) {
     this.#parts = parts;
+    this.attendance = new Attendance(parts.clock);
     this.history = new HoldingHistory(parts.store, parts.clock);
     this.#lastAccess = new LastAccess(parts.store);
   }

@@ -11,6 +11,8 @@ export interface RetirementFacts<Holder extends HolderFacts = HolderFacts> {
   readonly retireBy: number;
   /** False where only the overlap counts, whoever is left behind (a breach). */
   readonly gated: boolean;
+  /** Since when holders could have come by; left out: they always could. */
+  readonly attendedSince?: number;
   /** Everybody who was ever seen with any version. */
   readonly holders: readonly Holder[];
   /** Sessions open at the target that were begun with the old value: null where nobody can tell, `unreachable` where nobody could look. */
@@ -57,8 +59,11 @@ export function decideRetirement<Holder extends HolderFacts>(
 }
 
 /** Whether a holder keeps the old value alive: last seen with it, and not gone. */
-export function holdsOn(holder: HolderFacts, { versionId, now }: Pick<RetirementFacts, 'versionId' | 'now'>): boolean {
-  return holder.versionId === versionId && goneAt(holder) > now;
+export function holdsOn(
+  holder: HolderFacts,
+  { versionId, now, attendedSince }: Pick<RetirementFacts, 'versionId' | 'now' | 'attendedSince'>,
+): boolean {
+  return holder.versionId === versionId && goneAt(holder, attendedSince) > now;
 }
 
 /** What could not be looked at may be open. */

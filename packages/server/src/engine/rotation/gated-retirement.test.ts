@@ -99,6 +99,21 @@ describe('the end of the old value', () => {
     assert.equal(await active(), null);
   });
 
+  it('waits after hours in which no server ran for those that could not come by, and no longer than they would', async () => {
+    await pass(30 * MINUTE, async () => {
+      await reads('10.0.0.1');
+      await reads('10.0.0.2');
+    });
+    await rotated();
+    await engine.clock.advance(3 * HOUR);
+    engine = await house.server({ clock: engine.clock });
+    await pass(10 * MINUTE);
+    assert.equal(oldIsAccepted(), true, 'they hold the old value, and were away only as the servers were');
+    await pass(25 * MINUTE, () => reads('10.0.0.1'));
+    assert.equal(await active(), null, 'the other one did not come back');
+    assert.equal(oldIsAccepted(), false);
+  });
+
   it('comes at the deadline for one that was seen once, with its name on record before the revocation', async () => {
     await reads('10.0.0.3');
     await rotated();

@@ -27,8 +27,9 @@ export async function lookAtRetirement(work: Work): Promise<RetirementDecision<H
     return null;
   const gated = cause !== 'breach';
   const holders = await work.parts.holders.list(work.secret.id);
+  const attendedSince = work.parts.holders.attendance.since;
   const retireBy = deadlineOf(work.entry.record);
-  const facts = { now, versionId, retireAt, retireBy, gated, holders, sessions: null };
+  const facts = { now, versionId, retireAt, retireBy, gated, attendedSince, holders, sessions: null };
   const decision = decideRetirement(facts);
   if (!decision.retire || !gated || decision.leftBehind.length > 0) return decision;
   return decideRetirement({ ...facts, sessions: await openSessions(work, versionId) });

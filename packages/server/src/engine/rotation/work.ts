@@ -1,5 +1,6 @@
 import { RekeyError, type RotationFunction, type SecretRecord } from '@rekey/core';
 import type { HolderRecord } from '../../store/collections.ts';
+import type { Attendance } from '../holders/attendance.ts';
 import type { Holds } from '../order/hold.ts';
 import type { LoginBudget } from '../target/login-budget.ts';
 import type { TargetProofs } from '../target/target-proof.ts';
@@ -13,6 +14,8 @@ import type { JournalParts, RotationJournal } from './rotation-journal.ts';
 
 /** Where holders are asked for. */
 export interface HolderList {
+  /** Since when they could come by. */
+  readonly attendance: Pick<Attendance, 'since'>;
   /** Everybody seen with any version of the secret. */
   list(secretId: string): Promise<readonly HolderRecord[]>;
 }
