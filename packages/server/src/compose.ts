@@ -12,6 +12,7 @@ import { Corrections } from './engine/correction/corrections.ts';
 import { Unstick } from './engine/correction/unstick.ts';
 import { DriftLook } from './engine/drift/drift-look.ts';
 import { DriftWatch } from './engine/drift/drift-watch.ts';
+import { Attendance } from './engine/holders/attendance.ts';
 import { Holders } from './engine/holders/holders.ts';
 import { parseFreeze } from './engine/order/freeze.ts';
 import { FreezeWatch } from './engine/order/freeze-watch.ts';
@@ -106,7 +107,8 @@ async function start(
   const senders = alertSenders(config.webhooks);
   const outbox = new Outbox({ store, senders, clock, audit, log, holder });
   const alerts = new Alerts({ store, clock, random, senders: senders.map((sender) => sender.name) });
-  const holders = new Holders({ store, clock, log });
+  const attendance = new Attendance(clock);
+  const holders = new Holders({ store, clock, log, attendance });
   closers.push(() => holders.close());
   const changes = new ChangeStream({ store, clock });
 
@@ -178,7 +180,7 @@ async function start(
     ...service.jobs,
     ...breach.fingerprints.jobs,
     freezeWatch.job,
-    holders.attendance.job,
+    attendance.job,
     { name: 'escrow', every: ESCROW_INTERVAL, run: compactEscrow },
   ];
   const caps = { overall: config.rotationConcurrency, perTarget: config.rotationConcurrencyPerTarget };

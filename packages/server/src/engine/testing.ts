@@ -58,6 +58,8 @@ export interface EngineWishes {
   readonly log?: Logger;
   readonly settings?: Partial<WorkerSettings>;
   readonly loginLimit?: LoginLimit;
+  /** Since when holders can come by; from the beginning, if left out. */
+  readonly attendance?: { readonly since: number };
   readonly freezes?: readonly FreezeText[];
   /** What GitHub says has leaked; nothing is expected to be fetched if left out. */
   readonly fetchLeaked?: FetchLeaked;
@@ -130,7 +132,7 @@ export function assembleEngine<C extends Clock>(
   const watch = new DriftWatch({ ...looking, every: DEFAULT_DRIFT_INTERVAL });
   const unstick = new Unstick({ ...looking, rotations });
   const onProven = (secretId: string) => drift.proven(secretId);
-  const holders = new Holders(parts);
+  const holders = new Holders({ ...parts, ...(options.attendance && { attendance: options.attendance }) });
   const breach = createBreachEngine({
     ...{ ...looking, random, journal, rotations, unstick, holders, holdings: holders.history },
     breachSettings: DEFAULT_BREACH_SETTINGS,

@@ -20,17 +20,17 @@ export class Attendance {
     this.#lookedAt = this.#since;
   }
 
-  /** Milliseconds since the epoch. */
+  /**
+   * Milliseconds since the epoch. Who stood still in the middle of something and asks first of all, is told of the end of
+   * that pause.
+   */
   get since(): number {
-    return this.#since;
-  }
-
-  /** To be run by whoever runs while the server answers. */
-  readonly job = { name: 'attendance', every: LOOK_EVERY, run: async () => this.look() };
-
-  look(): void {
     const now = this.#clock.now();
     if (now - this.#lookedAt > ABSENCE) this.#since = now;
     this.#lookedAt = now;
+    return this.#since;
   }
+
+  /** To be run by whoever runs while the server answers: nobody else tells a pause from a quiet hour. */
+  readonly job = { name: 'attendance', every: LOOK_EVERY, run: async () => void this.since };
 }

@@ -1,7 +1,7 @@
 import { type Caller, type Clock, type Logger, messageOf, RekeyError } from '@rekey/core';
 import { type HolderRecord, sortable } from '../../store/collections.ts';
 import type { Store, StoreWrite } from '../../store/store.ts';
-import { Attendance } from './attendance.ts';
+import type { Attendance } from './attendance.ts';
 import { holderOf, noteSighting, type Sighting, withSighting } from './holder-sighting.ts';
 import { HoldingHistory, holdingBefore, holdingOf, holdingWrite } from './holding-history.ts';
 import { KeptTexts } from './kept-texts.ts';
@@ -11,6 +11,8 @@ export interface HoldersParts {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Left out: from now on, without a pause. */
+  readonly attendance?: Pick<Attendance, 'since'>;
 }
 
 /** New holders, new versions and new days are in the store within this time. Milliseconds. */
@@ -63,7 +65,7 @@ const ATTEMPTS = 5;
 export class Holders {
   /** Who held which version before. */
   readonly history: HoldingHistory;
-  readonly attendance: Attendance;
+  readonly attendance: Pick<Attendance, 'since'>;
   readonly #parts: HoldersParts;
   readonly #lastAccess: LastAccess;
   readonly #seen = new Map<string, Sighting>();
@@ -75,7 +77,7 @@ export class Holders {
 
   constructor(parts: HoldersParts) {
     this.#parts = parts;
-    this.attendance = new Attendance(parts.clock);
+    this.attendance = parts.attendance ?? { since: parts.clock.now() };
     this.history = new HoldingHistory(parts.store, parts.clock);
     this.#lastAccess = new LastAccess(parts.store);
   }
