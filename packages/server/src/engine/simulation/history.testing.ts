@@ -18,6 +18,18 @@ export interface History {
   readonly scheduled: boolean;
   readonly acts: readonly Act[];
   readonly faults: readonly PlannedFault[];
+  /** Applications that read the secret meanwhile; none if left out. */
+  readonly readers?: readonly ReaderPlan[];
+}
+
+/** An application that holds what is current. */
+export interface ReaderPlan {
+  /** How long it goes without reading again. Milliseconds. */
+  readonly every: number;
+  /** How often it reads before it is silent for good. */
+  readonly reads: number;
+  /** Whether it says itself what it uses, and how soon it comes back. */
+  readonly acknowledges: boolean;
 }
 
 /** What came of a history. */

@@ -1,5 +1,5 @@
 import type { Fault, PersonAct, PlannedFault } from './fault.testing.ts';
-import type { Act, History } from './history.testing.ts';
+import type { Act, History, ReaderPlan } from './history.testing.ts';
 import { play } from './play.testing.ts';
 import { SeededRandom } from './random.testing.ts';
 
@@ -112,11 +112,25 @@ function randomHistory(random: SeededRandom, seed: number): History {
     return random.once(2) ? 'rotate' : random.pick(PERSON);
   });
   const faults = Array.from({ length: 1 + random.below(4) }, () => randomFault(random, servers));
-  if (!random.once(8)) return { seed, strategy, admin, servers, scheduled, acts, faults };
+  const base = { seed, strategy, admin, servers, scheduled };
+  if (!random.once(8)) return { ...base, acts, faults, readers: readersOf(random) };
   const backup: PlannedFault = { server: 0, at: 1 + random.below(60), fault: { kind: 'backup' } };
   const disaster = random.below(acts.length + 1);
   const withDisaster: readonly Act[] = [...acts.slice(0, disaster), 'disaster', ...acts.slice(disaster), 'rotate'];
-  return { seed, strategy, admin, servers, scheduled, acts: withDisaster, faults: [...faults, backup] };
+  return { ...base, acts: withDisaster, faults: [...faults, backup], readers: readersOf(random) };
+}
+
+/** More often than any history is long. */
+const FOR_GOOD = 1_000_000;
+
+/** In one history of eight. Some come by for as long as it lasts, some fall silent, some are seen once. */
+function readersOf(random: SeededRandom): readonly ReaderPlan[] {
+  if (!random.once(8)) return [];
+  return Array.from({ length: 1 + random.below(3) }, () => ({
+    every: random.pick([4, 9, 25] as const) * MINUTE,
+    reads: random.pick([1, 4, FOR_GOOD]),
+    acknowledges: random.once(3),
+  }));
 }
 
 /** Early effects are met by most histories, late ones by long ones. */

@@ -25,6 +25,7 @@ export async function play(history: History, options: WorldOptions = {}): Promis
   world.strike = (server, fault, effect) => strike(world, server, fault, effect);
   for (const act of history.acts) {
     world.trace?.(`${act}:`);
+    await world.readers.pass(0);
     await perform(world, act);
     await drive(world);
     if (world.promises.broken !== null) break;
@@ -47,7 +48,7 @@ export async function play(history: History, options: WorldOptions = {}): Promis
 async function perform(world: World, act: Act): Promise<void> {
   if (act === 'due') {
     const plannedAt = world.promises.secret.rotation?.plannedAt ?? null;
-    if (plannedAt !== null) await world.time.pass(Math.max(0, plannedAt - world.now) + 1);
+    if (plannedAt !== null) await world.readers.pass(Math.max(0, plannedAt - world.now) + 1);
     return;
   }
   if (act === 'disaster') return restore(world);
@@ -63,7 +64,7 @@ async function drive(world: World): Promise<void> {
     if (world.promises.broken !== null) return;
     const pause = pauseBefore(world);
     if (pause === null) return;
-    await world.time.pass(Math.max(pause, turn < PATIENT_TURNS ? 1_000 : 15_000));
+    await world.readers.pass(Math.max(pause, turn < PATIENT_TURNS ? 1_000 : 15_000));
     wakeUp(world);
   }
   const [open] = world.promises.open();
@@ -94,7 +95,7 @@ async function tick(world: World): Promise<void> {
 /** A server in the place of one that died; one that only sleeps still holds the store, where it is not shared. */
 async function standIn(world: World): Promise<void> {
   const sleeper = world.history.servers > 1 ? undefined : world.servers.find(({ effects }) => effects.isAsleep);
-  await world.time.pass(sleeper === undefined ? RESTART : Math.max(0, sleeper.wakesAt - world.now));
+  await world.readers.pass(sleeper === undefined ? RESTART : Math.max(0, sleeper.wakesAt - world.now));
   wakeUp(world);
   if (world.awake.length === 0) world.addServer();
 }
@@ -123,6 +124,7 @@ function wakeUp(world: World): void {
   for (const server of world.servers) {
     if (!server.effects.isAsleep || server.wakesAt > world.now) continue;
     server.clock.stopped = false;
+    server.attendance.since = server.clock.now();
     server.wakesAt = Number.POSITIVE_INFINITY;
     server.effects.wake();
   }
@@ -163,10 +165,10 @@ async function settle(world: World): Promise<void> {
     if (act === null) {
       if (visit + 1 === MOST_VISITS || !isTold(world)) return checkEnd(world);
       // The claim of a server that died runs out, and so does what a pooler remembers.
-      await world.time.pass(15 * 60_000);
+      await world.readers.pass(15 * 60_000);
       continue;
     }
-    await world.time.pass(15 * 60_000);
+    await world.readers.pass(15 * 60_000);
     world.trace?.(`${act} (somebody mends it):`);
     await perform(world, act);
   }
@@ -200,15 +202,21 @@ async function unschedule(world: World): Promise<void> {
   }
 }
 
-function isTold({ disk }: World): boolean {
-  return disk.count('alert') > 0;
+function isTold(world: World): boolean {
+  return standingAlerts(world).length > 0;
+}
+
+/** Who was left behind is told until the next rotation: nothing that happens by itself, or here by a person, ends it. */
+function standingAlerts({ disk }: Pick<World, 'disk'>): readonly string[] {
+  const conditions = [...disk.all('alert')].map(([, { condition }]) => condition);
+  return conditions.filter((condition) => !condition.startsWith('holders-left-behind/'));
 }
 
 function checkEnd({ promises, disk }: World): void {
   promises.checkKept();
   const ended = promises.all();
   for (const record of ended) if (!isEnded(record)) promises.break(`it did not end: ${JSON.stringify(record)}`);
-  for (const [, { condition }] of disk.all('alert')) promises.break(`an alert is left standing: ${condition}`);
+  for (const condition of standingAlerts({ disk })) promises.break(`an alert is left standing: ${condition}`);
 }
 
 function isEnded({ endedAt }: RotationRecord): boolean {

@@ -97,6 +97,10 @@ export class Promises {
     return version === null ? null : (this.#values.get(`${this.secret.id}/${version.id}`) ?? null);
   }
 
+  valueOf(versionId: string): string | null {
+    return this.#values.get(`${this.#parts.secretId}/${versionId}`) ?? null;
+  }
+
   get isCurrentAccepted(): boolean {
     if (this.#current === null) return false;
     const { username, password } = this.#current;

@@ -27,6 +27,8 @@ export interface SimulatedServer {
   readonly connection: TargetConnection;
   readonly store: Store;
   readonly engine: Engine<SimulatedClock>;
+  /** Since when somebody could come by; anew when it wakes up. */
+  readonly attendance: { since: number };
   /** What it is at, as long as that has not come to its end. */
   work: Promise<void> | null;
   /** When it wakes up, if it sleeps. */
@@ -45,6 +47,7 @@ export interface ServerParts {
   readonly strategies: readonly Strategy[];
   readonly shared: boolean;
   readonly log: Logger;
+  readonly ignoresHolders: boolean;
 }
 
 export function startSimulatedServer(parts: ServerParts): SimulatedServer {
@@ -68,8 +71,10 @@ export function startSimulatedServer(parts: ServerParts): SimulatedServer {
     return () => found;
   };
   const alerts = new Alerts({ store, clock, random, senders: ['webhook'] });
-  const engine = assembleEngine({ store, clock, escrow, random, alerts }, { functions, log }, name);
-  return { name, effects, clock, connection, store, engine, work: null, wakesAt: Number.POSITIVE_INFINITY };
+  const attendance = { since: clock.now() };
+  const engine = assembleEngine({ store, clock, escrow, random, alerts }, { functions, log, attendance }, name);
+  if (parts.ignoresHolders) engine.holders.list = async () => [];
+  return { name, effects, clock, connection, store, engine, attendance, work: null, wakesAt: Number.POSITIVE_INFINITY };
 }
 
 /** A function that tells what it must not. */

@@ -331,6 +331,10 @@ describe('the simulation can fail', () => {
     },
     'a store that loses values': { promise: '3:', options: { disk: { losesValues: true } } },
     'an overlap that is cut short': { promise: '4:', options: { overlap: 60_000 } },
+    'a gate that lets the old value die under those who hold it': {
+      ...{ promise: '4: 10.0.0.1, who holds', options: { ignoresHolders: true } },
+      histories: held,
+    },
     'a target whose revoked passwords live on': { promise: '', options: { target: { keepsRevoked: true } } },
     'a store that takes what is written under a lost claim': {
       ...{ promise: '5:', options: { disk: { ignoresFences: true } } },
@@ -351,8 +355,27 @@ describe('the simulation can fail', () => {
       assert.notEqual(await findBroken(promise, histories(), options), null);
     });
 
+  test('without a defect holders are waited for, also by a server that stood still or was started anew', async () => {
+    assert.equal(await findBroken('', held(), {}), null);
+  });
+
   test('without a defect those who come late undo nothing', async () => {
     assert.equal(await findBroken('', latecomers(), {}), null);
     assert.equal(await findBroken('', overtaken(), {}), null);
   });
 });
+
+/** Applications that hold what a rotation replaces, while its server is cut short at each of its effects. */
+function* held(): Iterable<History> {
+  const readers = [
+    { every: 25 * 60_000, reads: 1_000_000, acknowledges: false },
+    { every: 25 * 60_000, reads: 1_000_000, acknowledges: true },
+    { every: 4 * 60_000, reads: 1, acknowledges: false },
+  ];
+  const acts = ['look', 'rotate'] as const;
+  const base = { seed: 1, servers: 1, scheduled: false, admin: true, acts, readers };
+  for (const strategy of ['alternating-users', 'dual-password'] as const)
+    for (let at = 1; at <= 60; at += 1)
+      for (const fault of [{ kind: 'dies' }, { kind: 'sleeps', milliseconds: 180 * 60_000 }] as const)
+        yield { ...base, strategy, faults: [{ server: 0, at, fault }] };
+}

@@ -9,6 +9,7 @@ import type { History } from './history.testing.ts';
 import { handedOver, written } from './plain-keyring.testing.ts';
 import { Promises } from './promises.testing.ts';
 import { SeededRandom } from './random.testing.ts';
+import { Readers } from './readers.testing.ts';
 import { type SimulatedServer, startSimulatedServer } from './server.testing.ts';
 import { ADMIN_PASSWORD, FIRST_PASSWORD, SimulatedTarget, type TargetDefects } from './target.testing.ts';
 import { SimulatedClock, SimulatedTime } from './time.testing.ts';
@@ -22,6 +23,8 @@ export interface WorldOptions {
   readonly target?: TargetDefects;
   /** The escrow journal forgets what it is given. */
   readonly forgetsEscrow?: boolean;
+  /** The engine does not look who holds the old value. */
+  readonly ignoresHolders?: boolean;
   /** The engine lets the old value die so long after a promotion, whatever was promised. Milliseconds. */
   readonly overlap?: number;
   /** Records become bytes on their way to the disk, as they do on a real one. */
@@ -40,6 +43,7 @@ export class World {
   /** Passwords that may be known outside of the store. */
   readonly journaled = new Set([FIRST_PASSWORD, ADMIN_PASSWORD]);
   readonly promises: Promises;
+  readonly readers: Readers;
   readonly servers: SimulatedServer[] = [];
   readonly struck: string[] = [];
   /** Effects at which servers died or fell asleep. */
@@ -47,6 +51,7 @@ export class World {
   readonly secretId = SECRET;
   readonly trace: ((line: string) => void) | null;
   readonly keyring: RecordSeal;
+  readonly #ignoresHolders: boolean;
   disk: SimulatedDisk;
   /** From then on whoever sleeps is waited for; before, others go on without them. */
   isEnding = false;
@@ -69,6 +74,13 @@ export class World {
     this.#share();
     const { target, journaled } = this;
     this.promises = new Promises(this.disk, { secretId: SECRET, target, journaled, overlap: OVERLAP });
+    this.#ignoresHolders = options.ignoresHolders ?? false;
+    this.readers = new Readers(this, history.readers ?? []);
+    const looked = target.onChanged;
+    target.onChanged = () => {
+      looked();
+      this.readers.check();
+    };
     for (let server = 0; server < history.servers; server += 1) this.addServer();
   }
 
@@ -103,6 +115,7 @@ export class World {
       strategies: history.strategy === 'single-user' ? ['single-user'] : [history.strategy, 'single-user'],
       shared: history.servers > 1,
       log: this.#log,
+      ignoresHolders: this.#ignoresHolders,
     });
     const position = this.servers.push(server) - 1;
     for (const { server: planned, at, fault } of history.faults) if (planned === position) effects.plan(at, fault);
