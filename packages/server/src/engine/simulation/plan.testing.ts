@@ -123,11 +123,11 @@ function randomHistory(random: SeededRandom, seed: number): History {
 /** More often than any history is long. */
 const FOR_GOOD = 1_000_000;
 
-/** In one history of eight. Some come by for as long as it lasts, some fall silent, some are seen once. */
+/** In one history of twelve. Some come by for as long as it lasts, some fall silent, some are seen once. */
 function readersOf(random: SeededRandom): readonly ReaderPlan[] {
-  if (!random.once(8)) return [];
+  if (!random.once(12)) return [];
   return Array.from({ length: 1 + random.below(3) }, () => ({
-    every: random.pick([4, 9, 25] as const) * MINUTE,
+    every: random.pick([9, 25, 70] as const) * MINUTE,
     reads: random.pick([1, 4, FOR_GOOD]),
     acknowledges: random.once(3),
   }));

@@ -101,7 +101,9 @@ export class Readers {
     if (promises.changedByOthers || promises.restoring || promises.clocksJumped) return;
     const rotation = promises.all().find(({ previousVersionId }) => previousVersionId === reader.versionId);
     if (rotation === undefined || rotation.promotedAt === null || rotation.strategy === 'single-user') return;
-    if (!this.#isKnown(reader)) return;
+    // Who turned up after revoking was begun (with a server that slept, say) was not known when it was decided.
+    const wasBegun = rotation.steps.some(({ step, outcome }) => step === 'revoke' && outcome !== 'done');
+    if (wasBegun || !this.#isKnown(reader)) return;
     const who = `${reader.address}, who holds the old value of rotation ${rotation.number}`;
     if (now < deadlineOf(rotation)) promises.break(`4: ${who}, was refused before the deadline`);
     else if (!rotation.leftBehind?.some((name) => name.includes(reader.address)))
