@@ -203,7 +203,10 @@ export class QuarantineLook {
       }
       const set = await this.#proveSet(probed, versionId);
       if (set.outcome === 'accepted') return this.#repaired(secret, versionId);
+      // What was taken and is not let in (behind a pooler, say) is looked at again; others would fare no better, and are
+      // refused logins that the target counts.
       failed = `Its target took version ${versionId} but does not let it in: ${set.reason}`;
+      break;
     }
     return row(secret, 'refused', `${ended(failed)} Put the value its target accepts, then end the quarantine.`);
   }
