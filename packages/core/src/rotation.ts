@@ -165,6 +165,8 @@ export interface RotationRecord {
   readonly strategy: Strategy | null;
   readonly createdAt: number;
   readonly startedAt: number | null;
+  /** The value was made by an earlier rotation that left it pending, so that a target may know it. */
+  readonly inherited?: boolean;
   readonly setStartedAt: number | null;
   readonly promotedAt: number | null;
   readonly endedAt: number | null;

@@ -45,7 +45,7 @@ const UNSETTLED =
 /** When the target was last given this very value, or may have been. */
 function lastToldIn(record: RotationRecord): number {
   const told = setsOfValue(record).findLast(({ outcome }) => outcome !== 'failed');
-  return told?.finishedAt ?? Number.NEGATIVE_INFINITY;
+  return told?.finishedAt ?? (record.inherited === true ? record.createdAt : Number.NEGATIVE_INFINITY);
 }
 
 function taken(record: RotationRecord, doubt: Doubt, now: number): RotationRecord {

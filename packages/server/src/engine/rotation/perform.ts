@@ -12,7 +12,7 @@ import { promotion, valueWrite } from './promotion.ts';
 import { settle } from './retirement.ts';
 import { forItsAccount } from './rollback-account.ts';
 import type { Written } from './rotating.ts';
-import { inState, intending, stepDone } from './rotation-change.ts';
+import { inState, intending, stepDone, untold } from './rotation-change.ts';
 import { numbered } from './rotation-number.ts';
 import { fail, recordRetirement, tryStep } from './step.ts';
 import { block, end, endedBy, holdBack } from './stop.ts';
@@ -102,7 +102,7 @@ function discardValue({ entry, held, parts }: Work): Promise<Written> {
       const number = (secret.rotation?.number ?? record.number) + 1;
       return {
         secret: numbered(emptyVersion(secret, record.versionId, now), number),
-        record: { ...inState(record, 'due', now), number, setStartedAt: null },
+        record: { ...untold(record, now), number },
         writes: [valueWrite(secret.id, record.versionId)],
       };
     },

@@ -166,8 +166,8 @@ export class RotationBegin {
       (secret) => {
         const current = findLabelled(secret, CURRENT)?.id ?? null;
         const record = resumed(entry.record, current, clock.now());
-        const untold = !wasTold(entry.record) && entry.record.promotedAt === null;
-        if (!untold || hasGivenValue(record) || current === entry.record.previousVersionId) return { secret, record };
+        const unheard = !wasTold(entry.record) && entry.record.promotedAt === null;
+        if (!unheard || hasGivenValue(record) || current === entry.record.previousVersionId) return { secret, record };
         const emptied = emptyVersion(secret, record.versionId, clock.now());
         return { secret: emptied, record, writes: [valueWrite(secret.id, record.versionId)] };
       },

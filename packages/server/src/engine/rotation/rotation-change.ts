@@ -130,7 +130,16 @@ function leavesLogin(record: RotationRecord): boolean {
  * pooler a value that was taken is refused for a while.
  */
 export function wasTold(record: RotationRecord): boolean {
-  return record.setStartedAt !== null || setsOfValue(record).some(({ outcome }) => outcome !== 'failed');
+  return (
+    record.inherited === true ||
+    record.setStartedAt !== null ||
+    setsOfValue(record).some(({ outcome }) => outcome !== 'failed')
+  );
+}
+
+/** Another value is to be made: no target has heard of it. */
+export function untold(record: RotationRecord, now: number): RotationRecord {
+  return { ...inState(record, 'due', now), setStartedAt: null, inherited: false };
 }
 
 /** Attempts to set the value as it is: one that was rejected before was another. */

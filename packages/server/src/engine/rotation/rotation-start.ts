@@ -61,7 +61,9 @@ export function startRotation(secret: SecretRecord, request: BeginRequest, facts
   if (joined !== null) return { start: 'joined', record: joined };
   const rotation = configured(secret, request, facts.now);
   const versionId = versionFor(secret, request, facts);
-  const record = newRecord(secret, rotation, versionId, request, facts);
+  const inherited = findVersion(secret, versionId)?.hasValue ?? false;
+  const begun = newRecord(secret, rotation, versionId, request, facts);
+  const record = inherited ? { ...begun, inherited } : begun;
   const staged = stagePending(secret, versionId, facts.now);
   return { start: 'begun', record, secret: { ...staged, rotation: withBegun(rotation, record, facts) } };
 }

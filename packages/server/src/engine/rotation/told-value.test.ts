@@ -74,6 +74,38 @@ describe('a value that its target was given and that a login refused', () => {
     assert.equal(await house.accepts(CURRENT), true);
   });
 
+  it('is kept by the rotation that took it up from one that was cancelled, though that never set it itself', async () => {
+    const target = new FakeTarget({ app: 'old-password', admin: 'admin-password' });
+    const acts: (() => Promise<void>)[] = [];
+    const bench = await openBench(
+      {
+        target,
+        settings: { strategy: 'dual-password', overlap: OVERLAP },
+        functions: fakeFunctions(target, { strategies: ['dual-password'] }),
+      },
+      {
+        boundary: async (at) =>
+          at === 'before:set-outcome' || at === 'after:create-intent' ? acts.shift()?.() : undefined,
+      },
+    );
+    const { house, begin, worker, clock, latest } = bench;
+    const nothing = async () => {};
+    const cancel = async () => void (await bench.rotations.cancel(house.secretId, clock.now()));
+    const handOver = async () => {
+      target.changeByHand('app', 'by-hand');
+      await house.putByHand('b'.repeat(32), credential('app', 'by-hand'), clock.now());
+    };
+    acts.push(nothing, cancel, handOver);
+    await begin();
+    await worker.tick();
+    const value = await house.textOf(PENDING);
+    await begin();
+    await worker.tick();
+    assert.equal((await latest()).state, 'blocked');
+    await begin();
+    assert.equal(await house.textOf(PENDING), value, 'the target was given it by the one that was cancelled');
+  });
+
   it('is not given up with one password either, while the value before logs in: that may be the pooler, too', async () => {
     const target = new PooledTarget({ app: 'old-password', admin: 'admin-password' });
     const { house, begin, pass } = await openBench({
