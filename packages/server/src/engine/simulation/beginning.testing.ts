@@ -12,13 +12,15 @@ export const BEGINNING = Date.UTC(2030, 0, 1);
 /** The secret that is rotated. */
 export const SECRET = 'secret-app';
 const INTERVAL = 2 * 3_600_000;
+/** Where somebody may hold the old value: soon, since each look until then costs a step. Milliseconds. */
+const DEADLINE = 3_600_000;
 
 const beginnings = new Map<string, Snapshot>();
 
 /** What stands on the disk at first: the same for all histories of a kind, and never changed. */
 export function beginningOf(history: History, overlap: number, asBytes: boolean): Snapshot {
   const { strategy, admin, scheduled } = history;
-  const kind = `${strategy} ${admin} ${scheduled} ${overlap} ${asBytes}`;
+  const kind = `${strategy} ${admin} ${scheduled} ${overlap} ${asBytes} ${isRead(history)}`;
   const known = beginnings.get(kind);
   if (known !== undefined) return known;
   const disk = new SimulatedDisk();
@@ -27,14 +29,20 @@ export function beginningOf(history: History, overlap: number, asBytes: boolean)
   return disk.snapshot();
 }
 
-function firstWrites({ strategy, admin, scheduled }: History, overlap: number): readonly StoreWrite[] {
+function isRead({ readers = [] }: History): boolean {
+  return readers.length > 0;
+}
+
+function firstWrites(history: History, overlap: number): readonly StoreWrite[] {
+  const { strategy, admin, scheduled } = history;
+  const retireWithin = isRead(history) ? DEADLINE : null;
   const rule = scheduled ? ({ kind: 'every', every: INTERVAL } as const) : ({ kind: 'manual' } as const);
   const secret = secretOf('app', BEGINNING);
   const rotation = {
     enabled: true,
     functionArn: 'rekey-fake',
     rule,
-    settings: { ...DEFAULT_ROTATION_SETTINGS, strategy, overlap },
+    settings: { ...DEFAULT_ROTATION_SETTINGS, strategy, overlap, retireWithin },
     number: 0,
     lastRotatedAt: null,
     plannedAt: null,

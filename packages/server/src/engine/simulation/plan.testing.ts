@@ -127,7 +127,7 @@ const FOR_GOOD = 1_000_000;
 function readersOf(random: SeededRandom): readonly ReaderPlan[] {
   if (!random.once(12)) return [];
   return Array.from({ length: 1 + random.below(3) }, () => ({
-    every: random.pick([9, 25, 70] as const) * MINUTE,
+    every: random.pick([9, 15, 40] as const) * MINUTE,
     reads: random.pick([1, 4, FOR_GOOD]),
     acknowledges: random.once(3),
   }));
