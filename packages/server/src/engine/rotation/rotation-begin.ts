@@ -56,6 +56,7 @@ export class RotationBegin {
       if (request.cause === 'schedule' && active !== null && isTemporary(active.record)) return null;
       const earlier = await this.#begunBefore(secret.record, request.versionId);
       if (earlier !== null) return earlier;
+      if (giveWay !== undefined) await giveWay();
       const known = { active: active?.record ?? null, queued: queued?.record ?? null };
       const start = startRotation(secret.record, request, { now: clock.now(), ...ids, quarantined, ...known });
       if (start.start === 'begun') {

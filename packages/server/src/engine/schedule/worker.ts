@@ -160,6 +160,7 @@ export class Worker {
     await this.#guarded('looking at what is due', async () => {
       if (await isQuarantined(this.#parts.store)) return;
       await this.#runJobs();
+      if (giveWay !== undefined) await giveWay();
       await this.#beginDue();
       if (giveWay !== undefined) await giveWay();
       await this.#overdue.look();
