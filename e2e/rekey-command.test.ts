@@ -119,6 +119,9 @@ describe('rekey secret', () => {
     const bytes = Uint8Array.from([0, 1, 2, 10]);
     await rekey(['secret', 'put', 'shop/bytes', '--binary'], bytes);
     assert.equal((await rekey(['secret', 'get', 'shop/bytes'])).out, Buffer.from(bytes).toString());
+    const untold = await rekey(['secret', 'put', 'shop/bytes'], Uint8Array.from([0x30, 0x82, 0xff, 0xfe]));
+    assertSentence(untold, 2, /no UTF-8 text .* nothing was stored: --binary/);
+    assert.equal((await rekey(['secret', 'get', 'shop/bytes'])).out, Buffer.from(bytes).toString());
     assert.match(
       (await rekey(['secret', 'list'])).out,
       /^NAME +CHANGED +ROTATED +DESCRIPTION\nshop\/one +.* of the shop\n/,

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import { connect, type WhereOptions } from './connection.ts';
@@ -71,6 +72,11 @@ async function readValue(options: PutOptions): Promise<Buffer> {
         : await readStandardInput();
   const value = options.binary || options.keepNewline ? raw : withoutNewline(raw);
   if (value.length === 0) throw wrongUse('the value is empty; give it on standard input or with --file.');
+  // Decoding would put U+FFFD in place of what is no text: the value would be lost, and nobody told.
+  if (!options.binary && !isUtf8(value))
+    throw wrongUse(
+      'the value is no UTF-8 text and would be damaged; nothing was stored: --binary keeps its bytes as they are.',
+    );
   return value;
 }
 
