@@ -14,19 +14,23 @@ export interface Output {
   progress(text: string): void;
 }
 
-export function createOutput(
-  json: boolean,
-  streams: { readonly out: NodeJS.WriteStream; readonly err: NodeJS.WriteStream } = {
-    out: process.stdout,
-    err: process.stderr,
-  },
-): Output {
+interface Streams {
+  readonly out: NodeJS.WriteStream;
+  readonly err: NodeJS.WriteStream;
+}
+const STANDARD: Streams = { out: process.stdout, err: process.stderr };
+
+/** Streams that hold a document already: whoever reads one has to find one, and nothing after it. */
+const answered = new WeakSet<NodeJS.WriteStream>();
+
+export function createOutput(json: boolean, streams: Streams = STANDARD): Output {
   return {
     json,
     terminal: streams.out.isTTY === true,
     result(data, human) {
       const text = json ? JSON.stringify(data, null, streams.out.isTTY ? 2 : 0) : human();
       if (text !== '') streams.out.write(`${text}\n`);
+      if (json) answered.add(streams.out);
     },
     progress(text) {
       if (!json) streams.err.write(`${text}\n`);
@@ -34,12 +38,15 @@ export function createOutput(
   };
 }
 
-/** The sentence and the exit code for whatever went wrong; with `--json` a document on standard output as well. */
-export function reportFailure(error: unknown, json: boolean): number {
+/**
+ * The sentence and the exit code for whatever went wrong; with `--json` a document on standard output as well, unless a
+ * result that tells of it (a report in which somebody has to act) is there already.
+ */
+export function reportFailure(error: unknown, json: boolean, streams: Streams = STANDARD): number {
   const reason = reasonOf(error);
   const message = messageOf(error);
-  if (json) process.stdout.write(`${JSON.stringify({ error: { reason, message } })}\n`);
-  process.stderr.write(`rekey: ${message}\n`);
+  if (json && !answered.has(streams.out)) streams.out.write(`${JSON.stringify({ error: { reason, message } })}\n`);
+  streams.err.write(`rekey: ${message}\n`);
   return WRONG_USE.has(reason) ? EXIT.wrongUse : EXIT.failure;
 }
 
