@@ -95,6 +95,22 @@ describe('a leaked password', { skip: skipWithoutPostgres }, () => {
     assert.equal((await current()).username, `${role.username}_clone`);
   });
 
+  test('of bytes that are no text is found by those bytes, as they lie in a file', async (context) => {
+    const { dataFolder, rekey } = await open(context);
+    const leaked = join(dataFolder, '..', 'keystore');
+    const bytes = Uint8Array.from({ length: 300 }, (_, at) => 0xff - (at % 256));
+    await writeFile(leaked, bytes);
+    await rekey(['secret', 'put', 'keystore', '--binary', '--file', leaked]);
+    const reported = await runRekey(['breach', '--value-from-stdin', '--wait', '--json', '--data', dataFolder], {
+      input: bytes,
+    });
+    const { breach } = JSON.parse(reported.out) as { breach: BreachView };
+    assert.deepEqual(
+      breach.cases.map(({ secretName, state }) => [secretName, state]),
+      [['keystore', 'needs-person']],
+    );
+  });
+
   test('takes its sessions with it, and the report counts what was in flight', async (context) => {
     const { role, breach } = await open(context);
     const session = new pg.Client({ ...role, database: role.dbname, user: role.username });

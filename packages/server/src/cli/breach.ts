@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { RekeyError } from '@rekey/core';
 import type { Command } from 'commander';
 import type { BreachView } from '../service/breach.ts';
@@ -137,7 +138,12 @@ function wishOf({ overlap, sessions, note }: Options) {
 async function readLeaked(): Promise<string> {
   const value = process.stdin.isTTY
     ? await readHidden('Leaked value (not shown): ')
-    : (await readStandardInput()).toString('utf8');
+    : inText(await readStandardInput());
   if (value.trim() === '') throw wrongUse('standard input is empty; give the value that leaked.');
   return value;
+}
+
+/** Bytes that are no text travel in base64, by which they are found: decoded they would be another value, held by nobody. */
+function inText(bytes: Buffer): string {
+  return bytes.toString(isUtf8(bytes) ? 'utf8' : 'base64');
 }

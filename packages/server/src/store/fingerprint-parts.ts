@@ -58,13 +58,11 @@ export function leakedTexts(leaked: string): readonly string[] {
   return [...new Set([leaked, ...texts])].filter((text) => text !== '');
 }
 
+/** Also in lines, as `base64` prints it, and in the alphabet of addresses (RFC 4648, section 5). */
 function outOfBase64(text: string): readonly string[] {
-  if (text.length < 8 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(text)) return [];
-  try {
-    return [new TextDecoder('utf-8', { fatal: true }).decode(Buffer.from(text, 'base64'))];
-  } catch {
-    return [];
-  }
+  const joined = text.replaceAll(/\s/g, '');
+  if (joined.length < 8 || !/^[A-Za-z0-9+/_-]+={0,2}$/.test(joined)) return [];
+  return [textOfBytes(Buffer.from(joined, 'base64'))];
 }
 
 interface FoundPart extends ValuePart {
@@ -108,13 +106,16 @@ function entropyOf(text: string): number {
   return [...counts.values()].reduce((sum, count) => sum - (count / text.length) * Math.log2(count / text.length), 0);
 }
 
-/** Bytes that are text are found as that; others as AWS's tools print them, in base64. */
 function textOf(value: SecretValue): string {
-  if (value.kind === 'text') return value.text;
+  return value.kind === 'text' ? value.text : textOfBytes(value.bytes);
+}
+
+/** Bytes that are text are found as that; others as AWS's tools print them, in base64. */
+function textOfBytes(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(value.bytes);
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch {
-    return Buffer.from(value.bytes).toString('base64');
+    return Buffer.from(bytes).toString('base64');
   }
 }
 

@@ -103,6 +103,18 @@ describe('the parts of a value', () => {
     const bytes = Uint8Array.of(0xff, 0xfe, 0x00);
     assert.equal(partsOf({ kind: 'binary', bytes })[0]?.text, Buffer.from(bytes).toString('base64'));
   });
+
+  it('are found in base64 of any writing: in lines, without padding, in the alphabet of addresses', () => {
+    const bytes = Buffer.from(Array.from({ length: 100 }, (_, at) => 0xff - at));
+    const [whole] = partsOf({ kind: 'binary', bytes });
+    const lines = bytes.toString('base64').replaceAll(/.{76}/g, '$&\n');
+    for (const written of [`${lines}\n`, lines.replaceAll('\n', '\r\n'), bytes.toString('base64url')])
+      assert.ok(leakedTexts(written).includes(whole!.text), written);
+    const manifest = Buffer.from(
+      JSON.stringify({ password: 'correct-horse', note: 'of a length that takes two lines' }),
+    );
+    assert.ok(leakedTexts(manifest.toString('base64').replaceAll(/.{64}/g, '$&\n')).includes('correct-horse'));
+  });
 });
 
 describe('the index of fingerprints', () => {
