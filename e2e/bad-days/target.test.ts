@@ -84,6 +84,23 @@ describe('a rotation whose target is in trouble', { skip: skipWithoutPostgres, c
     assert.ok(await logsIn(await textOf(client, 'db')));
   });
 
+  test('silent: who asks about it waits for the target’s own time, and hears that it is the target', async (context) => {
+    const proxy = await startProxy(context, given.postgres.port);
+    const { dataFolder } = await rotating(context, { port: proxy.port });
+    proxy.fallSilent();
+    const [adopted, dryRun] = await Promise.all([
+      runRekey(['adopt', 'db', '--data', dataFolder]),
+      runRekey(['rotate', 'db', '--dry-run', '--data', dataFolder]),
+    ]);
+    assert.equal(adopted.code, 1);
+    assert.match(
+      adopted.err,
+      /did not accept the stored credential \(unreachable\): .*(no answer in time|took longer than 10 s)/,
+    );
+    assert.equal(dryRun.code, 0, dryRun.err);
+    assert.match(dryRun.out, /current value: unreachable \(.*(no answer in time|took longer than 10 s)/);
+  });
+
   test('password changed by hand, with an admin credential: the rotation mends it', async (context) => {
     const { client, role } = await rotating(context);
     await rotate(client);

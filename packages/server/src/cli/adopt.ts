@@ -33,7 +33,7 @@ export interface AdoptAnswer {
 async function adopt(name: string, options: Options): Promise<void> {
   const output = createOutput(options.json);
   const connection = await connect(options);
-  const answer = (await connection.native(
+  const answer = (await connection.ask(
     'POST',
     secretPath(name, 'adopt'),
     options.rotator === undefined ? {} : { rotator: options.rotator },

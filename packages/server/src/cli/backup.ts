@@ -40,7 +40,7 @@ ${SEAL_ENVIRONMENT}`,
 async function backup(file: string, options: WhereOptions & { json: boolean }): Promise<void> {
   const output = createOutput(options.json);
   if (options.endpoint !== undefined && options.data === undefined) {
-    const answer = await (await connect(options)).native('POST', '/rekey/backup');
+    const answer = await (await connect(options)).ask('POST', '/rekey/backup');
     await writeNewFile(file, Buffer.from(String(answer.content), 'base64'));
   } else {
     await backupDataFolder(options.data ?? DEFAULT_DATA_FOLDER, file);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { RekeyClientError, SecretsClient } from '@rekey/client';
+import { RekeyClientError, SecretsClient, type SecretsClientOptions } from '@rekey/client';
 import { DEFAULT_DATA_FOLDER } from '../config/config.ts';
 import { readRunningServer } from '../host/running-server.ts';
 import { wrongUse } from './output.ts';
@@ -15,7 +15,18 @@ export interface Connection {
   readonly endpoint: string;
   operation(name: string, input: Readonly<Record<string, unknown>>): Promise<Record<string, unknown>>;
   native(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
+  /**
+   * The same for what the server answers only when it has been somewhere else: at a target that may be slow, at the key
+   * service, or through the whole store. It knows itself when to give up, and says on what.
+   */
+  ask(method: string, path: string, body?: unknown): Promise<Record<string, unknown>>;
 }
+
+/**
+ * For {@link Connection.ask}; milliseconds. Two logins of 10 s and a plan of 30 s end before; a server that hangs is
+ * noticed later by as much.
+ */
+const ASK_PATIENCE = 60_000;
 
 /**
  * Finds the server: by `--endpoint` with the caller's own credentials, or by the data folder, whose owner may act as root.
@@ -27,14 +38,7 @@ export async function connect(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): Promise<Connection> {
   if (options.endpoint !== undefined)
-    return over(
-      options.endpoint,
-      new SecretsClient({
-        endpoint: options.endpoint,
-        region: regionOf(environment),
-        environment,
-      }),
-    );
+    return over({ endpoint: options.endpoint, region: regionOf(environment), environment });
   const folder = options.data ?? DEFAULT_DATA_FOLDER;
   if (!existsSync(folder))
     throw wrongUse(
@@ -42,7 +46,7 @@ export async function connect(
     );
   const server = await readRunningServer(folder);
   const credentials = { accessKeyId: server.accessKeyId, secretAccessKey: server.secretAccessKey };
-  return over(server.endpoint, new SecretsClient({ endpoint: server.endpoint, region: server.region, credentials }));
+  return over({ endpoint: server.endpoint, region: server.region, credentials });
 }
 
 /**
@@ -58,11 +62,14 @@ export function secretPath(name: string, ...rest: readonly string[]): string {
   return ['/rekey/secrets', encodeURIComponent(name), ...rest].join('/');
 }
 
-function over(endpoint: string, client: SecretsClient): Connection {
+function over(options: SecretsClientOptions & { readonly endpoint: string }): Connection {
+  const client = new SecretsClient(options);
+  const patient = new SecretsClient({ ...options, timeout: ASK_PATIENCE });
   return {
-    endpoint,
+    endpoint: options.endpoint,
     operation: (name, input) => client.call(name, input),
     native: (method, path, body) => client.native(method, path, body).catch(throwPlain),
+    ask: (method, path, body) => patient.native(method, path, body).catch(throwPlain),
   };
 }
 

@@ -21,7 +21,7 @@ export interface PlanAnswer extends AdoptAnswer {
 
 /** `rekey rotate NAME --dry-run`: asks what a rotation would do and prints it; changes nothing. */
 export async function showPlan(connection: Connection, name: string, output: Output): Promise<void> {
-  const answer = (await connection.native('POST', secretPath(name, 'plan'), {})) as unknown as PlanAnswer;
+  const answer = (await connection.ask('POST', secretPath(name, 'plan'), {})) as unknown as PlanAnswer;
   output.result(answer, () => describePlannedRotation(answer, Date.now()));
 }
 

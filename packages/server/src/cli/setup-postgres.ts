@@ -66,7 +66,7 @@ async function setupPostgres(name: string, options: Options): Promise<void> {
   const value = await readCredential(options);
   const stored = await storeSecret(connection, name, value);
   const look = (body: Record<string, unknown>) =>
-    connection.native('POST', secretPath(name, 'adopt'), body) as Promise<unknown> as Promise<AdoptAnswer>;
+    connection.ask('POST', secretPath(name, 'adopt'), body) as Promise<unknown> as Promise<AdoptAnswer>;
   const { probe } = await look({ ...adoptionBody(options), versionId: stored.versionId });
   if (probe.outcome !== 'accepted') {
     const kept = await takeBack(connection, name, stored);

@@ -30,7 +30,7 @@ export function addUnstick(program: Command): void {
 async function unstick(name: string, options: WhereOptions & { readonly json: boolean }): Promise<void> {
   const output = createOutput(options.json);
   const connection = await connect(options);
-  const answer = (await connection.native('POST', secretPath(name, 'unstick'))) as unknown as UnstickAnswer;
+  const answer = (await connection.ask('POST', secretPath(name, 'unstick'))) as unknown as UnstickAnswer;
   output.result(answer, () => describeUnsticking(name, answer, Date.now()));
 }
 
