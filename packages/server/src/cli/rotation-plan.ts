@@ -33,14 +33,26 @@ export function describePlannedRotation(answer: PlanAnswer, now: number): string
     ...answer.inTheWay.map((sentence) => `  first: ${printable(sentence)}`),
     `  current value: ${probe.outcome} (${printable(probe.reason)})`,
     ...describeAdmin(admin).map(printable),
-    ...(plan === null
-      ? ['  no plan: the rotation function has none, or a credential was not accepted']
-      : describePlan(plan)),
+    ...(plan === null ? [`  no plan: ${whyNoPlan(answer)}`] : describePlan(plan)),
     answer.withoutTarget
       ? `  ${NOTHING_REFUSES}`
       : `  the old value would stay valid for ${plan?.strategy === 'single-user' ? 'no time (one password)' : formatDuration(settings.overlap)}`,
     ...describeHolders(answer.holders, plan?.strategy ?? null, now),
   ].join('\n');
+}
+
+/** A plan is made at the target, by who is let in there; what stands in the way, and what to do about it. */
+function whyNoPlan({ name, probe, admin, withoutTarget }: PlanAnswer): string {
+  const called = printable(name);
+  if (!withoutTarget && probe.outcome === 'refused')
+    return `the target refuses what is current: \`rekey repair ${called}\` sets it there again, or put the value that it accepts`;
+  if (!withoutTarget && probe.outcome === 'unreachable')
+    return 'the target did not answer; see that it runs and can be reached from the server (before that, nothing is set there)';
+  if (!withoutTarget && probe.outcome !== 'accepted')
+    return 'it takes a login with the current value, of which nothing is known, see above';
+  if (admin !== null && admin.outcome !== 'accepted')
+    return `the admin credential is not accepted; put the one that its target accepts into ${printable(admin.name)}`;
+  return 'the rotation function has none';
 }
 
 function describeHolders(holders: readonly HolderView[], strategy: string | null, now: number): readonly string[] {
