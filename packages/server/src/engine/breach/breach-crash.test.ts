@@ -123,3 +123,46 @@ describe('a breach whose server is killed', () => {
         assert.ok(dieAt > 15, `only ${dieAt - 1} writes were struck`);
       });
 });
+
+/** A store on which `meanwhile` happens right after the next read of a secret: what was read is old when it arrives. */
+function overtaken(store: Store, meanwhile: () => Promise<void>): Store {
+  let isNext = true;
+  const get = async (collection: 'secret', id: string) => {
+    const answer = await store.get(collection, id);
+    if (collection !== 'secret' || !isNext) return answer;
+    isNext = false;
+    await meanwhile();
+    return answer;
+  };
+  return new Proxy(store, {
+    get(from, name) {
+      if (name === 'get') return get;
+      const own = Reflect.get(from, name, from);
+      return typeof own === 'function' ? own.bind(from) : own;
+    },
+  });
+}
+
+describe('a breach whose rotation is promoted while it looks', () => {
+  for (const strategy of ['alternating-users', 'single-user'] as const)
+    it(`begins no second one, which would take the new value from those who have just read it (${strategy})`, async () => {
+      const house = await openHouse(strategy);
+      const clock = new FakeClock();
+      const working = await house.server({ clock });
+      for (const job of working.breach.fingerprints.jobs) await job.run();
+      const id = await report(working);
+      await working.breach.work.pass(); // finds the secret
+      await working.breach.work.pass(); // begins its rotation
+      await clock.advance(1_000);
+      const promoted = async () => {
+        await working.worker.tick();
+        assert.notEqual((await working.rotations.history(house.secretId, 1))[0]?.promotedAt ?? null, null);
+      };
+      const store = overtaken(house.store, promoted);
+      const looking = await openEngine({ ...surroundings(house, working), store, clock });
+      await looking.breach.work.pass();
+      assert.equal((await working.rotations.history(house.secretId)).length, 1);
+      const { cases } = await settle(working, id);
+      await assertOver(house, cases, 'promoted meanwhile');
+    });
+});

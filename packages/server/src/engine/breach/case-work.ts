@@ -12,6 +12,7 @@ import { claimKey } from '../rotation/held-secrets.ts';
 import type { JournalParts, RotationJournal } from '../rotation/rotation-journal.ts';
 import type { Rotations } from '../rotation/rotations.ts';
 import { LOOK_TIME, type TargetLook } from '../target/target-look.ts';
+import { findLabelled } from '../versions.ts';
 import { type BreachDecision, type BreachFacts, decideBreach } from './breach-decision.ts';
 import type { BreachHolders } from './breach-holders.ts';
 import type { FingerprintIndex } from './fingerprint-index.ts';
@@ -72,7 +73,7 @@ export class CaseWork {
   ): Promise<BreachCase> {
     switch (decision.do) {
       case 'begin':
-        return this.#begin(breach, found);
+        return secret === null ? found : this.#begin(breach, found, secret);
       case 'hasten':
         return this.#hasten(found, decision.rotation, (record, now) => hastened(record, breach.settings, now));
       case 'cut':
@@ -90,9 +91,16 @@ export class CaseWork {
     }
   }
 
-  async #begin({ askedBy, settings }: BreachRecord, found: BreachCase): Promise<BreachCase> {
+  /**
+   * Only on the value that the decision was about: a rotation that promotes meanwhile has replaced what leaked, and a
+   * second one would take the new value, overlap cut short, from under those who have just read it.
+   */
+  async #begin({ askedBy, settings }: BreachRecord, found: BreachCase, seen: SecretRecord): Promise<BreachCase> {
     const request = { versionId: null, cause: 'breach', askedBy, settings } as const;
-    const begun = await this.#parts.rotations.begin(found.secretId, request);
+    const current = findLabelled(seen, CURRENT)?.id;
+    const isAsSeen = (latest: SecretRecord) => findLabelled(latest, CURRENT)?.id === current;
+    const begun = await this.#parts.rotations.beginIf(found.secretId, request, isAsSeen);
+    if (begun === null) return this.#waits(found, 'Another value became current meanwhile.', 0);
     return this.#waits(withRotation(found, begun.id), `Rotation ${begun.number} is under way.`, SHORT_PAUSE);
   }
 

@@ -35,9 +35,23 @@ export class Rotations {
    * @throws RekeyError as {@link startRotation}, and `not-found`
    */
   async begin(secretId: string, request: BeginRequest): Promise<RotationRecord> {
-    const begun = await this.#beginning.begin(secretId, request, () => true);
+    const begun = await this.beginIf(secretId, request, () => true);
     if (begun === null) throw new RekeyError('bug', 'A rotation that was asked for was not begun.');
-    this.#parts.onBegun?.();
+    return begun;
+  }
+
+  /**
+   * The same if it is still needed, as the secret stands at the commit; null if not.
+   *
+   * @throws RekeyError as {@link begin}
+   */
+  async beginIf(
+    secretId: string,
+    request: BeginRequest,
+    isNeeded: (secret: SecretRecord) => boolean,
+  ): Promise<RotationRecord | null> {
+    const begun = await this.#beginning.begin(secretId, request, isNeeded);
+    if (begun !== null) this.#parts.onBegun?.();
     return begun;
   }
 
